@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ArmTestClient, soon, startArmTestClient } from './arm-test-client.ts';
+
+const version = 'api-version=2026-03-02';
+let arm: ArmTestClient;
+const group = 'snapshot-tests';
+let diskId = '';
+
+beforeAll(async () => {
+  arm = await startArmTestClient({ maxIncrementalSnapshots: 12 });
+  await arm.resources.resourceGroups.createOrUpdate(group, { location: 'westeurope' });
+  diskId = await newDisk('source');
+}, 60_000);
+afterAll(() => arm.stop());
+
+async function newDisk(name: string): Promise<string> {
+  const disk = await arm.compute.disks.createOrUpdate(
+    group,
+    name,
+    { location: 'westeurope', diskSizeGB: 1, creationData: { createOption: 'Empty' } },
+    soon,
+  );
+  return String(disk.id);
+}
+
+function snapshotPath(name: string, tail = ''): string {
+  return `${arm.path(group, 'Microsoft.Compute', `/snapshots/${name}${tail}`)}?${version}`;
+}
+
+function snapshotBody(sourceResourceId: string, extra: object = {}) {
+  return {
+    location: 'westeurope',
+    tags: { owner: 'test' },
+    properties: {
+      creationData: { createOption: 'Copy', sourceResourceId },
+      incremental: true,
+      ...extra,
+    },
+  };
+}
+
+function take(name: string, sourceResourceId = diskId, extra: object = {}) {
+  return arm.compute.snapshots.createOrUpdate(
+    group,
+    name,
+    {
+      location: 'westeurope',
+      incremental: true,
+      creationData: { createOption: 'Copy', sourceResourceId },
+      tags: { owner: 'test' },
+      ...extra,
+    },
+    soon,
+  );
+}
+
+describe('PUT of a snapshot', () => {
+  it('is accepted with 202 and a body without id, name and type', async () => {
+    const reply = await arm.raw('PUT', snapshotPath('wire'), snapshotBody(diskId));
+    expect(reply.status).toBe(202);
+    expect(Object.keys(reply.body).sort()).toEqual(['location', 'properties', 'tags']);
+    expect(reply.body).toMatchObject({
+      properties: {
+        provisioningState: 'Updating',
+        isArmResource: true,
+        creationData: { sourceUniqueId: expect.any(String) },
+      },
+    });
+    expect(await arm.poll(String(reply.headers['azure-asyncoperation']))).toMatchObject({
+      status: 'Succeeded',
+    });
+  });
+
+  it('ends with a snapshot of the disk, in the family of the disk', async () => {
+    const disk = await arm.compute.disks.get(group, 'source');
+    const [first, second] = [await take('family-1'), await take('family-2')];
+    expect(first).toMatchObject({
+      provisioningState: 'Succeeded',
+      incremental: true,
+      completionPercent: 100,
+      diskSizeBytes: 1024 ** 3,
+      diskState: 'Unattached',
+      networkAccessPolicy: 'AllowAll',
+      snapshotAccessState: 'Available',
+      tags: { owner: 'test' },
+      creationData: { sourceResourceId: diskId, sourceUniqueId: disk.uniqueId },
+    });
+    expect(first.incrementalSnapshotFamilyId).toBe(second.incrementalSnapshotFamilyId);
+    expect(first.uniqueId).not.toBe(second.uniqueId);
+    const other = await take('other-family', await newDisk('another'));
+    expect(other.incrementalSnapshotFamilyId).not.toBe(first.incrementalSnapshotFamilyId);
+  });
+
+  it('over an existing name with the same source is accepted, and keeps the old content', async () => {
+    const before = await take('again');
+    const after = await take('again');
+    expect(after.uniqueId).toBe(before.uniqueId);
+    expect(after.timeCreated).toEqual(before.timeCreated);
+  });
+
+  it('over an existing name with another source is refused', async () => {
+    await take('taken');
+    const reply = await arm.raw(
+      'PUT',
+      snapshotPath('taken'),
+      snapshotBody(await newDisk('second-source')),
+    );
+    expect(reply.status).toBe(400);
+    expect(reply.body).toEqual({
+      error: {
+        code: 'BadRequest',
+        message: "Changing property 'sourceUri' is not allowed for existing disk 'taken'.",
+      },
+    });
+  });
+
+  it('refuses a source in another region as missing', async () => {
+    const reply = await arm.raw('PUT', snapshotPath('elsewhere'), {
+      ...snapshotBody(diskId),
+      location: 'northeurope',
+    });
+    expect(reply.status).toBe(404);
+    expect(reply.body).toEqual({
+      error: { code: 'NotFound', message: 'Resource source is not found.' },
+    });
+  });
+
+  it('refuses a missing source with the words of the provider', async () => {
+    const reply = await arm.raw('PUT', snapshotPath('sourceless'), {
+      location: 'westeurope',
+      properties: { creationData: { createOption: 'Copy' }, incremental: true },
+    });
+    expect(reply.body).toMatchObject({
+      error: {
+        code: 'InvalidParameter',
+        message: "Required parameter 'sourceUri' is missing (null).",
+      },
+    });
+  });
+
+  it('leaves a Failed snapshot behind when a fault makes its operation fail', async () => {
+    await arm.control.addFault(
+      { operation: 'snapshots.createOrUpdate', pathPattern: '/doomed\\?' },
+      { asyncFailure: { code: 'InternalExecutionError', message: 'An internal error occurred.' } },
+    );
+    const reply = await arm.raw('PUT', snapshotPath('doomed'), snapshotBody(diskId));
+    expect(reply.status).toBe(202);
+    expect(await arm.poll(String(reply.headers['azure-asyncoperation']))).toMatchObject({
+      status: 'Failed',
+      error: { code: 'InternalExecutionError' },
+    });
+    expect((await arm.compute.snapshots.get(group, 'doomed')).provisioningState).toBe('Failed');
+    await arm.compute.snapshots.delete(group, 'doomed', soon);
+  });
+
+  it('leaves a Failed snapshot behind over the limit of one disk', async () => {
+    const limited = await newDisk('limited');
+    for (let at = 0; at < 12; at += 1) await take(`limited-${at}`, limited);
+    const reply = await arm.raw('PUT', snapshotPath('one-too-many'), snapshotBody(limited));
+    expect(await arm.poll(String(reply.headers['azure-asyncoperation']))).toMatchObject({
+      status: 'Failed',
+      error: { code: 'SnapshotLimitReached' },
+    });
+    const left = await arm.compute.snapshots.get(group, 'one-too-many');
+    expect(left.provisioningState).toBe('Failed');
+  });
+
+  it('needs the right to read the source disk', async () => {
+    await arm.control.setDenials([{ identity: 'protect', operation: 'disks\\.grantAccess' }]);
+    const reply = await arm.raw('PUT', snapshotPath('unlinked'), snapshotBody(diskId));
+    await arm.control.setDenials([]);
+    expect(reply.status).toBe(403);
+    expect(reply.body).toMatchObject({ error: { code: 'LinkedAuthorizationFailed' } });
+  });
+});
+
+describe('a disk from a snapshot', () => {
+  it('is a copy in the region of the snapshot', async () => {
+    const snapshot = await take('origin');
+    const copy = await arm.compute.disks.createOrUpdate(
+      group,
+      'copy',
+      {
+        location: 'westeurope',
+        sku: { name: 'StandardSSD_LRS' },
+        creationData: { createOption: 'Copy', sourceResourceId: String(snapshot.id) },
+      },
+      soon,
+    );
+    expect(copy).toMatchObject({
+      diskSizeBytes: 1024 ** 3,
+      creationData: { sourceUniqueId: snapshot.uniqueId },
+    });
+  });
+});
+
+describe('tags and lists', () => {
+  it('changes tags by PATCH and lists by group and subscription', async () => {
+    await take('tagged');
+    const updated = await arm.compute.snapshots.update(
+      group,
+      'tagged',
+      { tags: { owner: 'other' } },
+      soon,
+    );
+    expect(updated.tags).toEqual({ owner: 'other' });
+    const found: string[] = [];
+    for await (const snapshot of arm.compute.snapshots.list()) {
+      if (snapshot.tags?.['owner'] === 'other') found.push(String(snapshot.name));
+    }
+    expect(found).toEqual(['tagged']);
+  });
+});

@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type FixtureHost, readNotes, startFixture } from './fixture-host.ts';
+
+let host: FixtureHost;
+let notes: string;
+
+beforeAll(async () => {
+  host = await startFixture('durable');
+  notes = join(host.dir, 'notes.txt');
+  vi.stubEnv('FIXTURE_NOTES', notes);
+});
+
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await host.dispose();
+});
+
+describe('after a Task.all in which one task failed', () => {
+  it('the next activity starts only when the others have ended', async () => {
+    expect((await host.run('undoes', { retries: false })).output).toEqual({ undone: true });
+    expect(readNotes(notes)).toEqual(['start sibling', 'end sibling', 'start undo', 'end undo']);
+  });
+
+  it('a retry that takes a sequence number meanwhile makes the instance Failed, loudly', async () => {
+    const status = await host.run('undoes', { retries: true });
+    expect(status.runtimeStatus).toBe('Failed');
+    expect(status.output).toContain('library and host now disagree');
+  });
+});

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type FixtureHost, poll, readNotes, startFixture } from './fixture-host.ts';
+
+let host: FixtureHost;
+let notes: string;
+
+beforeEach(async () => {
+  host = await startFixture('durable');
+  notes = join(host.dir, 'notes.txt');
+  vi.stubEnv('FIXTURE_NOTES', notes);
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await host.dispose();
+});
+
+function countNotes(text: string): number {
+  return readNotes(notes).filter((line) => line === text).length;
+}
+
+it('fails the running activity with the exit code, and its late result is ignored', async () => {
+  const id = await host.begin('slowSteps', { names: ['a'], ms: 100 });
+  await poll('start', () => (countNotes('start a') === 1 ? true : undefined));
+  host.failWorker(137);
+  const status = await host.finished(id);
+  expect(status.output).toContain("Activity function 'slow' failed:");
+  expect(status.output).toContain('exited with code 137');
+  await poll('its end', () => (countNotes('end a') === 1 ? true : undefined));
+  expect((await host.status(id)).runtimeStatus).toBe('Failed');
+});
+
+it('lets retry options run the activity again', async () => {
+  const id = await host.begin('retriesSlow', { name: 'b', ms: 100 });
+  await poll('start', () => (countNotes('start b') === 1 ? true : undefined));
+  host.failWorker(137);
+  expect((await host.finished(id)).output).toEqual({ name: 'b', ms: 100 });
+  expect(countNotes('start b')).toBe(2);
+});
+
+it('answers 500 with an empty body to an HTTP call in flight', async () => {
+  const response = fetch(`${host.url}/api/wait`);
+  await poll('the call', () => (countNotes('waiting') === 1 ? true : undefined));
+  host.failWorker(137);
+  expect((await response).status).toBe(500);
+  expect(await (await response).text()).toBe('');
+});

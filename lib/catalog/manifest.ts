@@ -37,9 +37,13 @@ export interface ManifestDisk {
     readonly familyId: string;
     readonly timeCreatedUtc: string;
   };
-  readonly digest: ContentDigest;
-  /** `byDiff`: from the ranges the platform named; `audited`: from a whole read of the source. */
-  readonly proof: 'byDiff' | 'audited';
+  /** Absent when `proof` is `none`. */
+  readonly digest?: ContentDigest;
+  /**
+   * `byDiff`: from the ranges the platform named; `audited`: from a whole read of the source; `none`:
+   * the bytes went from account to account unread (mover `server` without verification).
+   */
+  readonly proof: 'byDiff' | 'audited' | 'none';
   readonly copiedBytes: number;
 }
 

@@ -35,3 +35,18 @@ export const BLOB_METADATA = {
   disk: 'lockstepdisk',
   attempt: 'lockstepattempt',
 } as const;
+
+/** Tables of the catalog; docs/format.md has their keys. */
+export const CATALOG_TABLES = {
+  points: 'LockstepPoints',
+  copies: 'LockstepCopies',
+  runs: 'LockstepRuns',
+  made: 'LockstepMade',
+  doomed: 'LockstepDoomed',
+  locks: 'LockstepLocks',
+  vms: 'LockstepVms',
+  facts: 'LockstepFacts',
+  copyProgress: 'LockstepCopyProgress',
+  grantHolders: 'LockstepGrantHolders',
+} as const;
+export type CatalogTableName = (typeof CATALOG_TABLES)[keyof typeof CATALOG_TABLES];

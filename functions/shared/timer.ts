@@ -1,0 +1,31 @@
+import type { InvocationContext, Timer } from '@azure/functions';
+import type { DurableClient } from 'durable-functions';
+import * as df from 'durable-functions';
+import { maskSecrets } from '../../lib/azure/secret-masking.ts';
+import { registerFor } from './register.ts';
+import { type InvocationServices, servicesFor } from './services.ts';
+
+export type Tick = (services: InvocationServices, client: DurableClient) => Promise<void>;
+
+/**
+ * Registers a timer whose schedule is an app setting. A tick only starts instances; what it misses,
+ * the next one does, so nothing is remembered between ticks.
+ */
+export function registerTimer(functionName: string, scheduleSetting: string, tick: Tick): void {
+  registerFor(functionName, () => {
+    df.app.client.timer(functionName, {
+      schedule: `%${scheduleSetting}%`,
+      handler: async (_timer: Timer, client: DurableClient, context: InvocationContext) => {
+        try {
+          await tick(await servicesFor(context), client);
+        } catch (error) {
+          // The host logs whole errors with their causes, which may hold URLs with signatures.
+          throw new Error(
+            maskSecrets(error instanceof Error ? error.message : String(error)) ||
+              `${functionName} failed without a message`,
+          );
+        }
+      },
+    });
+  });
+}

@@ -75,8 +75,10 @@ async function runDemo(world: World, narrator: Narrator, startedMs: number): Pro
     world,
     BASELINE,
     ownedBy(points, [copy.manifest], [await readVmBodies(world, lost.restoredVmId)]),
-    copy.point.disks[0]?.snapshot?.snapshotId ?? '',
-    vm.disks[0]?.diskId ?? '',
+    {
+      snapshotId: copy.point.disks[0]?.snapshot?.snapshotId ?? '',
+      diskId: vm.disks[0]?.diskId ?? '',
+    },
     narrator,
   );
   return {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { World } from './start-world.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -106,6 +107,6 @@ export function comparableFields({ vm, disks, nics }: VmBodies): Readonly<Record
 export function differentFields(before: VmBodies, after: VmBodies): readonly string[] {
   const [a, b] = [comparableFields(before), comparableFields(after)];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]),
+    (name) => !isDeepStrictEqual(a[name], b[name]),
   );
 }

@@ -55,6 +55,8 @@ export interface RequestDescription {
   readonly operation?: string;
   /** Overrides the region of the server: ARM has one origin for all regions. */
   readonly region?: string;
+  /** Name of the managed identity whose token came along. */
+  readonly identity?: string;
 }
 
 /** One HTTPS server with the request log, the faults and the region switch in front of its handler. */

@@ -24,7 +24,7 @@ export interface LocalAzureConfig {
   readonly regions?: readonly RegionConfig[];
   /** Names of managed identities. Default: protect and restore. */
   readonly identities?: readonly string[];
-  /** Default: one account per region. */
+  /** Default: one account per region, `<region>data`; an empty list starts no storage at all. */
   readonly accounts?: readonly AccountConfig[];
   readonly snapshotLatencyMs?: RangeConfig;
   readonly operationLatencyMs?: RangeConfig;
@@ -44,7 +44,16 @@ export interface LocalAzureConfig {
   /** Azure's limits of one page blob: 60 MiB/s and 500 requests/s. Default: off. */
   readonly limitPageBlobRate?: boolean;
   /** Fixed ports; 0 or absent takes free ones. */
-  readonly ports?: { readonly arm?: number; readonly control?: number; readonly identity?: number };
+  readonly ports?: {
+    readonly arm?: number;
+    readonly control?: number;
+    readonly identity?: number;
+    /** By region. */
+    readonly disk?: Readonly<Record<string, number>>;
+    readonly storage?: Readonly<
+      Record<string, { readonly blob?: number; readonly queue?: number; readonly table?: number }>
+    >;
+  };
 }
 
 export class ConfigError extends Error {
@@ -98,7 +107,7 @@ function checkRange(field: string, value: unknown): void {
 }
 
 function checkNamed(field: string, value: unknown, needsRegion: boolean): void {
-  if (!Array.isArray(value) || value.length === 0) {
+  if (!Array.isArray(value) || (value.length === 0 && !needsRegion)) {
     throw new ConfigError(field, 'must be a list with at least one entry');
   }
   for (const [index, entry] of value.entries()) {

@@ -201,7 +201,12 @@ describe('control calls', () => {
       .poll(() => azure.control.countRequests({ service: 'arm' }))
       .toMatchObject({ requests: 2, byOperation: { 'arm disks.get': 2 }, byStatus: { '429': 1 } });
     const [first] = await azure.control.requests({ operation: 'disks.get' });
-    expect(first).toMatchObject({ region: 'westeurope', method: 'GET', status: 200 });
+    expect(first).toMatchObject({
+      region: 'westeurope',
+      method: 'GET',
+      status: 200,
+      identity: 'protect',
+    });
     await azure.control.clearFaults();
   });
 });

@@ -24,12 +24,16 @@ import { createAccessTokens, type Identity, storageAudiences } from './identity/
 import { createIdentities } from './identity/create-identities.ts';
 import { createIdentityEndpoint } from './identity/identity-endpoint.ts';
 import { type AccountConfig, defaultRegions, type LocalAzureConfig } from './local-azure-config.ts';
+import { createNoStorage } from './no-storage.ts';
 import { createPageStore } from './pages/page-store.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { createDiskExports } from './storage/disk-exports.ts';
 import type { StorageAccount } from './storage/storage-account.ts';
 import { registerStorageRoutes } from './storage/storage-routes.ts';
 import { createStorageService } from './storage/storage-service.ts';
+
+/** One storage account as a client needs it. Endpoints are path-style, without a trailing slash. */
+export type AccountInfo = StorageAccount;
 
 /** What `main.ts` prints as its one line. */
 export interface LocalAzureInfo {
@@ -43,7 +47,7 @@ export interface LocalAzureInfo {
   readonly subscriptionId: string;
   readonly tenantId: string;
   readonly regions: readonly { readonly name: string; readonly paired: string | undefined }[];
-  readonly accounts: readonly StorageAccount[];
+  readonly accounts: readonly AccountInfo[];
 }
 
 export interface LocalAzure {
@@ -157,22 +161,32 @@ async function startParts(
     handle: createIdentityEndpoint(identities, tokens),
   });
 
-  const exports = await createDiskExports({ fronts, regions: regionNames, ledger: secrets });
-  closers.push(() => exports.close());
-  const storage = await createStorageService({
+  const exports = await createDiskExports({
     fronts,
     regions: regionNames,
-    accounts: (config.accounts ?? defaultAccounts(regionNames)).map((account) => ({
-      ...account,
-      key: random.fork(`account/${account.name}`).bytes(64).toString('base64'),
-    })),
-    directory,
     ledger: secrets,
-    checkBearer: (authorization) => tokens.check(authorization, storageAudiences),
-    regionSwitch,
-    disks: exports,
-    ...(config.limitPageBlobRate === true ? { limits: pageBlobLimits } : {}),
+    ...(config.ports?.disk === undefined ? {} : { ports: config.ports.disk }),
   });
+  closers.push(() => exports.close());
+  const accounts = config.accounts ?? defaultAccounts(regionNames);
+  const storage =
+    accounts.length === 0
+      ? createNoStorage()
+      : await createStorageService({
+          fronts,
+          regions: regionNames,
+          accounts: accounts.map((account) => ({
+            ...account,
+            key: random.fork(`account/${account.name}`).bytes(64).toString('base64'),
+          })),
+          directory,
+          ledger: secrets,
+          checkBearer: (authorization) => tokens.check(authorization, storageAudiences),
+          regionSwitch,
+          disks: exports,
+          ...(config.ports?.storage === undefined ? {} : { ports: config.ports.storage }),
+          ...(config.limitPageBlobRate === true ? { limits: pageBlobLimits } : {}),
+        });
   closers.push(() => storage.close());
 
   const compute = createComputeInventory(() => state);
@@ -193,6 +207,7 @@ async function startParts(
       origin: () => armOrigin,
       subscriptionId,
       random: random.fork('operations'),
+      secrets,
       pollRetryAfterSeconds: config.pollRetryAfterSeconds,
       reportError,
     }),

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from './local-azure-config.ts';
@@ -36,6 +36,22 @@ describe('starting and stopping', () => {
       expect(() => process.kill(processId, 0)).toThrow('ESRCH');
     }
     expect(() => readdirSync(twin.info.directory)).toThrow('ENOENT');
+  });
+
+  it('ends with the process that spawned it, even one that was killed', async () => {
+    const module = fileURLToPath(new URL('./spawn-local-azure.ts', import.meta.url));
+    const script = `const { spawnLocalAzure } = await import(${JSON.stringify(module)});
+      const azure = await spawnLocalAzure({ accounts: [] });
+      console.log(azure.processId);`;
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const processId = await new Promise<number>((resolve) => {
+      parent.stdout.setEncoding('utf8').once('data', (text: string) => resolve(Number(text)));
+    });
+    expect(process.kill(processId, 0)).toBe(true);
+    parent.kill('SIGKILL');
+    await expect.poll(() => existsSync(`/proc/${processId}`), { timeout: 10_000 }).toBe(false);
   });
 
   it('refuses a configuration by the name of its field', async () => {

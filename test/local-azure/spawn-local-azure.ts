@@ -48,7 +48,6 @@ export async function spawnLocalAzure(config: LocalAzureConfig = {}): Promise<Sp
     const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
     await exited(child);
     clearTimeout(timer);
-    rmSync(scratch, { recursive: true, force: true });
   };
   try {
     const info = await new Promise<LocalAzureInfo>((resolve, reject) => {
@@ -76,5 +75,8 @@ export async function spawnLocalAzure(config: LocalAzureConfig = {}): Promise<Sp
   } catch (error) {
     await stop();
     throw error;
+  } finally {
+    // The program has read it by now; nothing is left behind even if this process is killed later.
+    rmSync(scratch, { recursive: true, force: true });
   }
 }

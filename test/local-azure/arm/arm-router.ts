@@ -1,4 +1,5 @@
 import findMyWay from 'find-my-way';
+import type { OperationFault } from '../front/gate.ts';
 import type { VersionFamily } from './api-versions.ts';
 import type { Json, JsonObject } from './json.ts';
 
@@ -16,8 +17,8 @@ export interface ArmCall {
   readonly body: JsonObject;
   readonly apiVersion: string;
   readonly identityName: string;
-  /** Set when a fault wants this call accepted and its operation to fail later. */
-  readonly asyncFailure: { readonly code: string; readonly message: string } | undefined;
+  /** Set when a fault wants the operation of this call to be slow, or to fail. */
+  readonly operationFault: OperationFault | undefined;
 }
 
 export interface ArmReply {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestDescription } from '../contracts.ts';
-import { asyncFailureOf } from '../front/gate.ts';
+import { operationFaultOf } from '../front/gate.ts';
 import type { AccessTokens } from '../identity/access-tokens.ts';
 import { ArmError, fromGateway } from './arm-error.ts';
 import {
@@ -132,7 +132,8 @@ export function createArmService(options: ArmServiceOptions): ArmService {
     body: JsonObject,
     response: ServerResponse,
   ): boolean {
-    const regions = [regionOf(path), method === 'PUT' ? stringAt(body, 'location') : undefined];
+    const location = method === 'PUT' ? stringAt(body, 'location') : undefined;
+    const regions = [regionOf(path), location?.replaceAll(' ', '')];
     const groupName = /\/resourceGroups\/([^/]+)/i.exec(path)?.[1];
     if (groupName !== undefined && method !== 'GET' && method !== 'HEAD') {
       regions.push(state.resources.group(groupName)?.region);
@@ -216,7 +217,7 @@ export function createArmService(options: ArmServiceOptions): ArmService {
       body,
       apiVersion,
       identityName: check.identityName,
-      asyncFailure: asyncFailureOf(request),
+      operationFault: operationFaultOf(request),
     };
     return route.handle(call);
   }
@@ -239,7 +240,9 @@ export function createArmService(options: ArmServiceOptions): ArmService {
       const { path } = splitUrl(request);
       const found = router.find(request.method ?? 'GET', path);
       const region = regionOf(path);
+      const check = options.tokens.check(request.headers.authorization, audiences());
       return {
+        ...(check.ok ? { identity: check.identityName } : {}),
         ...(found === undefined ? {} : { operation: found.route.operation }),
         ...(region === undefined ? {} : { region }),
       };

@@ -138,7 +138,8 @@ export interface ArmState {
   readonly origin: () => string;
   readonly regions: readonly RegionInfo[];
   readonly regionSwitch: SettableRegionSwitch;
-  readonly settings: ArmSettings;
+  /** Replaced as a whole when a test changes something. */
+  settings: ArmSettings;
   readonly random: SeededRandom;
   readonly secrets: SecretLedger;
   readonly resources: ResourceStore;

@@ -65,7 +65,10 @@ function send(
   });
 }
 
-/** A local Azure in this process, with small latencies and no limit on snapshots per 5 minutes. */
+/**
+ * A local Azure in this process, with small latencies, without storage accounts and without a limit
+ * on snapshots per 5 minutes, unless `config` says otherwise.
+ */
 export async function startArmTestClient(config: LocalAzureConfig = {}): Promise<ArmTestClient> {
   const azure = await startLocalAzure({
     snapshotLatencyMs: quick,
@@ -73,6 +76,7 @@ export async function startArmTestClient(config: LocalAzureConfig = {}): Promise
     vmLatencyMs: quick,
     runCommandLatencyMs: quick,
     maxIncrementalSnapshotsPer5Min: 0,
+    accounts: [],
     ...config,
   });
   const { info } = azure;

@@ -14,7 +14,9 @@ const group = 'disk-source-tests';
 let arm: ArmTestClient;
 
 beforeAll(async () => {
-  arm = await startArmTestClient();
+  arm = await startArmTestClient({
+    accounts: [{ name: 'northeuropedata', region: 'northeurope' }],
+  });
   await arm.resources.resourceGroups.createOrUpdate(group, { location: 'westeurope' });
 }, 60_000);
 afterAll(() => arm.stop());

@@ -1,3 +1,4 @@
+import type { SecretLedger } from '../contracts.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import { ArmError } from './arm-error.ts';
 import type { Json, JsonObject } from './json.ts';
@@ -66,6 +67,7 @@ export interface LongRunningOperationsOptions {
   readonly origin: () => string;
   readonly subscriptionId: string;
   readonly random: SeededRandom;
+  readonly secrets: SecretLedger;
   /** Retry-After of poll replies while in progress, in seconds; undefined sends none. */
   readonly pollRetryAfterSeconds: number | undefined;
   readonly reportError: (error: unknown, context: string) => void;
@@ -127,6 +129,7 @@ export function createLongRunningOperations(
         outcome: undefined,
       };
       records.set(record.guid, record);
+      options.secrets.issued('token', record.signature);
       async function run(): Promise<void> {
         try {
           record.outcome = { ok: true, result: await operation.work(wait) };

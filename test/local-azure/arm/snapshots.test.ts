@@ -153,6 +153,26 @@ describe('PUT of a snapshot', () => {
     await arm.compute.snapshots.delete(group, 'doomed', soon);
   });
 
+  it('takes longer on demand: one by a fault, all by the settings', async () => {
+    await arm.control.addFault(
+      { operation: 'snapshots.createOrUpdate', pathPattern: '/tardy\\?' },
+      { asyncLatencyMs: 150 },
+    );
+    await take('tardy');
+    const before = await arm.control.changeSettings({});
+    await arm.control.changeSettings({ snapshotLatencyMs: { min: 150, max: 160 } });
+    await take('slow');
+    await arm.control.changeSettings({ snapshotLatencyMs: before.snapshotLatencyMs });
+    const records = await arm.control.snapshots();
+    const duration = (name: string): number => {
+      const record = records.find(({ snapshotId }) => snapshotId.endsWith(`/${name}`));
+      return (record?.endedMs ?? 0) - (record?.acceptedMs ?? 0);
+    };
+    expect(duration('tardy')).toBeGreaterThanOrEqual(145);
+    expect(duration('slow')).toBeGreaterThanOrEqual(145);
+    expect(await arm.control.changeSettings({})).toEqual(before);
+  });
+
   it('leaves a Failed snapshot behind over the limit of one disk', async () => {
     const limited = await newDisk('limited');
     for (let at = 0; at < 12; at += 1) await take(`limited-${at}`, limited);

@@ -34,10 +34,12 @@ export function acceptOperation(
     region: options.region,
     async work(wait) {
       try {
-        if (call.asyncFailure !== undefined) {
+        const { asyncFailure, asyncLatencyMs } = call.operationFault ?? {};
+        if (asyncLatencyMs !== undefined) await wait(asyncLatencyMs);
+        if (asyncFailure !== undefined) {
           const { min, max } = state.settings.operationLatencyMs;
           await wait(state.random.integer(min, max));
-          throw new ArmError(409, call.asyncFailure.code, call.asyncFailure.message);
+          throw new ArmError(409, asyncFailure.code, asyncFailure.message);
         }
         return await options.work(wait);
       } catch (error) {

@@ -7,7 +7,10 @@ let arm: ArmTestClient;
 let subnetId = '';
 
 beforeAll(async () => {
-  arm = await startArmTestClient({ pageSize: 2 });
+  arm = await startArmTestClient({
+    pageSize: 2,
+    accounts: [{ name: 'westeuropedata', region: 'westeurope' }],
+  });
   ({ subnetId } = await arm.control.createNetwork({
     name: 'base',
     resourceGroup: group,

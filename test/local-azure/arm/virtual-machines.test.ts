@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlacedScenario } from '../control/scenario-types.ts';
 import { type ArmTestClient, soon, startArmTestClient } from './arm-test-client.ts';
+import { createVmTestBed, type VmTestBed } from './vm-test-bed.ts';
 
-const version = 'api-version=2026-04-01';
 const networkVersion = '2025-05-01';
 const group = 'vm-tests';
 let arm: ArmTestClient;
 let vm: PlacedScenario;
+let bed: VmTestBed;
 
 beforeAll(async () => {
   arm = await startArmTestClient({ pageSize: 1, vmLatencyMs: { min: 60, max: 80 } });
@@ -26,57 +27,9 @@ beforeAll(async () => {
       { lun: 3, sizeMiB: 16, mountPoint: false },
     ],
   });
+  bed = createVmTestBed(arm, group, vm.subnetId);
 }, 60_000);
 afterAll(() => arm.stop());
-
-function vmPath(name: string, tail = ''): string {
-  return `${arm.path(group, 'Microsoft.Compute', `/virtualMachines/${name}${tail}`)}?${version}`;
-}
-
-async function newDisk(name: string, sourceId?: string): Promise<string> {
-  const disk = await arm.compute.disks.createOrUpdate(
-    group,
-    name,
-    {
-      location: 'westeurope',
-      ...(sourceId === undefined
-        ? { diskSizeGB: 1, creationData: { createOption: 'Empty' } }
-        : { creationData: { createOption: 'Copy', sourceResourceId: sourceId } }),
-    },
-    soon,
-  );
-  return String(disk.id);
-}
-
-async function newNic(name: string, resourceGroup = group): Promise<string> {
-  const id = arm.path(resourceGroup, 'Microsoft.Network', `/networkInterfaces/${name}`);
-  await arm.resources.resources.createOrUpdateById(
-    id.slice(1),
-    networkVersion,
-    {
-      location: 'westeurope',
-      properties: {
-        ipConfigurations: [{ name: 'one', properties: { subnet: { id: vm.subnetId } } }],
-      },
-    },
-    soon,
-  );
-  return id;
-}
-
-function vmBody(osDiskId: string, nicId: string, dataDisks: readonly object[] = []) {
-  return {
-    location: 'westeurope',
-    properties: {
-      hardwareProfile: { vmSize: 'Standard_D4s_v5' },
-      storageProfile: {
-        osDisk: { osType: 'Linux', createOption: 'Attach', managedDisk: { id: osDiskId } },
-        dataDisks,
-      },
-      networkProfile: { networkInterfaces: [{ id: nicId, properties: { primary: true } }] },
-    },
-  };
-}
 
 describe('a VM of the scenario', () => {
   it('shows its configuration, and its instance view on request', async () => {
@@ -148,13 +101,13 @@ describe('a VM of the scenario', () => {
 
 describe('PUT of a VM', () => {
   it('makes a VM of specialised disks, with 201 and no Location', async () => {
-    const osDisk = await newDisk('new-os');
-    const dataDisk = await newDisk('new-data');
-    const nic = await newNic('new-nic');
-    const body = vmBody(osDisk, nic, [
+    const osDisk = await bed.newDisk('new-os');
+    const dataDisk = await bed.newDisk('new-data');
+    const nic = await bed.newNic('new-nic');
+    const body = bed.vmBody(osDisk, nic, [
       { lun: 5, createOption: 'Attach', caching: 'None', managedDisk: { id: dataDisk } },
     ]);
-    const reply = await arm.raw('PUT', vmPath('new'), body);
+    const reply = await arm.raw('PUT', bed.vmPath('new'), body);
     expect(reply.status).toBe(201);
     expect(reply.headers['location']).toBeUndefined();
     expect(reply.headers['retry-after']).toBe('10');
@@ -165,7 +118,7 @@ describe('PUT of a VM', () => {
     expect(String(reply.headers['azure-asyncoperation'])).toMatch(
       /Microsoft\.Compute\/locations\/westeurope\/operations\//,
     );
-    const conflict = await arm.raw('PUT', vmPath('new'), body);
+    const conflict = await arm.raw('PUT', bed.vmPath('new'), body);
     expect(conflict.status).toBe(409);
     expect(conflict.body).toMatchObject({ error: { code: 'Conflict' } });
     expect(await arm.poll(String(reply.headers['azure-asyncoperation']))).toMatchObject({
@@ -181,7 +134,7 @@ describe('PUT of a VM', () => {
   });
 
   it('through the SDK answers 200 and Updating headers for a change of tags', async () => {
-    const reply = await arm.raw('PATCH', vmPath('db-1'), { tags: { lockstep: 'no' } });
+    const reply = await arm.raw('PATCH', bed.vmPath('db-1'), { tags: { lockstep: 'no' } });
     expect(reply.status).toBe(200);
     expect(reply.headers['location']).toBeUndefined();
     expect(reply.body).toMatchObject({ properties: { provisioningState: 'Updating' } });
@@ -195,83 +148,9 @@ describe('PUT of a VM', () => {
     expect(updated.tags).toEqual({ lockstep: 'yes' });
   });
 
-  it('refuses a disk that another VM has', async () => {
-    const nic = await newNic('thief-nic');
-    const reply = await arm.raw('PUT', vmPath('thief'), vmBody(vm.disks[0]?.diskId ?? '', nic));
-    expect(reply.status).toBe(409);
-    expect(reply.body).toMatchObject({ error: { code: 'ConflictingUserInput' } });
-  });
-
-  it('refuses a disk with an open SAS', async () => {
-    const disk = await newDisk('exported');
-    await arm.compute.disks.grantAccess(
-      group,
-      'exported',
-      { access: 'Read', durationInSeconds: 60 },
-      soon,
-    );
-    const reply = await arm.raw('PUT', vmPath('sas'), vmBody(disk, await newNic('sas-nic')));
-    expect(reply.status).toBe(409);
-    expect(reply.body).toMatchObject({
-      error: {
-        message: 'There is an active shared access signature outstanding for disk exported',
-      },
-    });
-  });
-
-  it('refuses an osProfile, a NIC that is missing, a NIC in use, and a size without room', async () => {
-    const disk = await newDisk('spare');
-    const nic = await newNic('spare-nic');
-    const body = vmBody(disk, nic);
-    const withProfile = { ...body, properties: { ...body.properties, osProfile: {} } };
-    expect((await arm.raw('PUT', vmPath('bad'), withProfile)).body).toMatchObject({
-      error: { code: 'InvalidParameter', message: "Parameter 'osProfile' is not allowed." },
-    });
-    expect((await arm.raw('PUT', vmPath('bad'), vmBody(disk, `${nic}-gone`))).body).toMatchObject({
-      error: { code: 'InvalidResourceReference' },
-    });
-    expect((await arm.raw('PUT', vmPath('bad'), vmBody(disk, vm.nicId))).body).toMatchObject({
-      error: { code: 'NicInUse' },
-    });
-    const many = Array.from({ length: 9 }, (_unused, lun) => ({
-      lun,
-      createOption: 'Attach',
-      managedDisk: { id: disk },
-    }));
-    expect((await arm.raw('PUT', vmPath('bad'), vmBody(disk, nic, many))).body).toMatchObject({
-      error: { code: 'OperationNotAllowed', target: 'dataDisks' },
-    });
-    expect((await arm.raw('GET', vmPath('bad'))).status).toBe(404);
-  });
-
-  it('refuses a disk of another zone, and an OS disk of another security type', async () => {
-    const disk = await newDisk('regional');
-    const zonal = { ...vmBody(disk, await newNic('zonal-nic')), zones: ['2'] };
-    expect((await arm.raw('PUT', vmPath('zonal'), zonal)).body).toMatchObject({
-      error: {
-        code: 'BadRequest',
-        message: expect.stringMatching(
-          /cannot be attached to the VM because it is not in zone '2'/,
-        ),
-      },
-    });
-    const body = vmBody(disk, await newNic('trusted-nic'));
-    const trusted = {
-      ...body,
-      properties: { ...body.properties, securityProfile: { securityType: 'TrustedLaunch' } },
-    };
-    expect((await arm.raw('PUT', vmPath('trusted'), trusted)).body).toMatchObject({
-      error: {
-        code: 'BadRequest',
-        message:
-          'Security type of VM is not compatible with the security type of attached OS Disk.',
-      },
-    });
-  });
-
   it('refuses to exchange the OS disk of a VM that exists', async () => {
-    const disk = await newDisk('exchange');
-    const reply = await arm.raw('PUT', vmPath('db-1'), vmBody(disk, vm.nicId));
+    const disk = await bed.newDisk('exchange');
+    const reply = await arm.raw('PUT', bed.vmPath('db-1'), bed.vmBody(disk, vm.nicId));
     expect(reply.status).toBe(409);
     expect(reply.body).toMatchObject({ error: { code: 'PropertyChangeNotAllowed' } });
   });
@@ -279,10 +158,10 @@ describe('PUT of a VM', () => {
 
 describe('power', () => {
   it('goes off and on by deallocate and start, and the disks follow', async () => {
-    const reply = await arm.raw('POST', vmPath('db-1', '/deallocate'));
+    const reply = await arm.raw('POST', bed.vmPath('db-1', '/deallocate'));
     expect(reply.status).toBe(202);
     expect(reply.headers['location']).toBeDefined();
-    const busy = await arm.raw('POST', vmPath('db-1', '/start'));
+    const busy = await arm.raw('POST', bed.vmPath('db-1', '/start'));
     expect(busy.status).toBe(409);
     await arm.poll(String(reply.headers['azure-asyncoperation']));
     const view = await arm.compute.virtualMachines.instanceView(group, 'db-1');
@@ -316,20 +195,20 @@ describe('lists and deletion', () => {
   });
 
   it('deletes a VM and detaches what it had, or deletes it where the option says so', async () => {
-    const kept = await newDisk('kept');
-    const gone = await newDisk('gone');
-    const nic = await newNic('short-nic');
-    const body = vmBody(kept, nic, [
+    const kept = await bed.newDisk('kept');
+    const gone = await bed.newDisk('gone');
+    const nic = await bed.newNic('short-nic');
+    const body = bed.vmBody(kept, nic, [
       { lun: 0, createOption: 'Attach', managedDisk: { id: gone }, deleteOption: 'Delete' },
     ]);
-    const made = await arm.raw('PUT', vmPath('short'), body);
+    const made = await arm.raw('PUT', bed.vmPath('short'), body);
     await arm.poll(String(made.headers['azure-asyncoperation']));
     await arm.compute.virtualMachines.delete(group, 'short', soon);
-    expect((await arm.raw('GET', vmPath('short'))).status).toBe(404);
+    expect((await arm.raw('GET', bed.vmPath('short'))).status).toBe(404);
     expect((await arm.compute.disks.get(group, 'kept')).diskState).toBe('Unattached');
     await expect(arm.compute.disks.get(group, 'gone')).rejects.toMatchObject({ statusCode: 404 });
     const freed = await arm.resources.resources.getById(nic.slice(1), networkVersion);
     expect(freed.properties?.['virtualMachine']).toBeUndefined();
-    expect((await arm.raw('DELETE', vmPath('short'))).status).toBe(204);
+    expect((await arm.raw('DELETE', bed.vmPath('short'))).status).toBe(204);
   });
 });

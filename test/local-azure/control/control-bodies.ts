@@ -1,5 +1,5 @@
 /** The bodies of control calls, checked: a wrong one is refused with the field's name. */
-import type { Denial } from '../arm/arm-state.ts';
+import type { ArmSettings, Denial } from '../arm/arm-state.ts';
 import { createBodyParser } from '../guest/body-parser.ts';
 import type { VmScenario } from './scenario-types.ts';
 
@@ -111,6 +111,7 @@ export const parseFault = createBodyParser<{ match: object; action: object }>(
         resetBefore: { type: 'boolean' },
         resetAfter: { type: 'boolean' },
         hang: { type: 'boolean' },
+        asyncLatencyMs: { type: 'number', minimum: 0 },
         asyncFailure: {
           type: 'object',
           properties: { code: text, message: text },
@@ -143,6 +144,30 @@ export const parseDenials = createBodyParser<{ denials: readonly Denial[] }>(
   },
   ['denials'],
 );
+
+const range = {
+  type: 'object',
+  properties: {
+    min: { type: 'integer', minimum: 0 },
+    max: { type: 'integer', minimum: 0 },
+  },
+  required: ['min', 'max'],
+  additionalProperties: false,
+} as const;
+const whole = { type: 'integer', minimum: 0 } as const;
+
+/** Part of the settings of ARM; what is left out stays as it is. */
+export const parseSettings = createBodyParser<Partial<ArmSettings>>('body', {
+  snapshotLatencyMs: range,
+  operationLatencyMs: range,
+  vmLatencyMs: range,
+  runCommandLatencyMs: range,
+  agentTimeoutMs: whole,
+  sendRetryAfter: { type: 'boolean' },
+  pageSize: { type: 'integer', minimum: 1 },
+  maxIncrementalSnapshots: whole,
+  maxIncrementalSnapshotsPer5Min: whole,
+});
 
 export const parseLock = createBodyParser<{ scope: string; locked: boolean }>(
   'body',

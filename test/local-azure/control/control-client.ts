@@ -1,4 +1,4 @@
-import type { Denial, SnapshotRecord } from '../arm/arm-state.ts';
+import type { ArmSettings, Denial, SnapshotRecord } from '../arm/arm-state.ts';
 import type { Fault, FaultAction, FaultMatch } from '../front/faults.ts';
 import type { RequestCounters, RequestLogEntry, RequestLogFilter } from '../front/request-log.ts';
 import type { IssuedSecret } from '../front/secret-ledger.ts';
@@ -22,6 +22,8 @@ export interface ControlClient {
   }): Promise<{ readonly subnetId: string; readonly securityGroupId: string }>;
   /** Every snapshot request since the start, with the instant whose content it has. */
   snapshots(): Promise<SnapshotRecord[]>;
+  /** Changes latencies and limits of ARM for calls from now on; answers all settings. */
+  changeSettings(changes: Partial<ArmSettings>): Promise<ArmSettings>;
   addFault(match: FaultMatch, action: FaultAction): Promise<Fault>;
   removeFault(id: string): Promise<void>;
   clearFaults(): Promise<void>;
@@ -82,6 +84,7 @@ export function createControlClient(
     setPower: (vmId, power) => call('POST', '/vms/power', { vmId, power }),
     createNetwork: (options) => call('POST', '/networks', options),
     snapshots: () => call('GET', '/snapshots'),
+    changeSettings: (changes) => call('POST', '/settings', changes),
     addFault: (match, action) => call('POST', '/faults', { match, action }),
     removeFault: (id) => call('POST', `/faults/${id}/remove`),
     clearFaults: () => call('POST', '/faults/clear'),

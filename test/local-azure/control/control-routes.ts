@@ -19,6 +19,7 @@ import {
   parsePlantedSnapshot,
   parsePower,
   parseRegionOff,
+  parseSettings,
   parseToken,
   parseVmScenario,
 } from './control-bodies.ts';
@@ -78,16 +79,31 @@ function registerFrontRoutes(register: RegisterControlRoute, parts: ControlParts
       isOff: state.regionSwitch.isOff(name),
     })),
   );
-  register('POST', '/regions/:region/off', ({ params, body }) => {
+  register('POST', '/regions/:region/off', async ({ params, body }) => {
     state.offAnswer = parseRegionOff(body ?? {}).armAnswers ?? '503';
-    state.regionSwitch.turnOff(params['region'] ?? '');
+    const region = params['region'] ?? '';
+    state.regionSwitch.turnOff(region);
+    await Promise.all(runningVms(parts, region).map((vmId) => parts.guests.powerOff(vmId)));
     return undefined;
   });
   register('POST', '/regions/:region/on', ({ params }) => {
-    state.regionSwitch.turnOn(params['region'] ?? '');
+    const region = params['region'] ?? '';
+    state.regionSwitch.turnOn(region);
+    for (const vmId of runningVms(parts, region)) parts.guests.powerOn(vmId);
     return undefined;
   });
   register('GET', '/secrets', () => secrets.list());
+}
+
+/** VMs of a region that run by ARM's account: their guests lose their power with the region. */
+function runningVms({ state }: ControlParts, region: string): string[] {
+  return state.resources
+    .list('Microsoft.Compute/virtualMachines')
+    .filter(
+      (vm) =>
+        vm.region === region.toLowerCase() && state.vms.get(idKey(vm.id))?.power === 'running',
+    )
+    .map((vm) => vm.id);
 }
 
 function registerArmRoutes(register: RegisterControlRoute, parts: ControlParts): void {
@@ -107,6 +123,16 @@ function registerArmRoutes(register: RegisterControlRoute, parts: ControlParts):
     const { name, resourceGroup, region } = parseBaseNetwork(body);
     ensureGroup(state, resourceGroup, region);
     return ensureNetwork(state, { name, resourceGroup, region, publicIp: false });
+  });
+  register('POST', '/settings', ({ body }) => {
+    const changes = parseSettings(body);
+    for (const [name, value] of Object.entries(changes)) {
+      if (typeof value === 'object' && value.min > value.max) {
+        throw new ControlError(400, 'BadInput', `${name}: min is greater than max`);
+      }
+    }
+    state.settings = { ...state.settings, ...changes };
+    return state.settings;
   });
   register('GET', '/snapshots', () => state.snapshotRecords);
   register('GET', '/denials', () => state.denials);

@@ -112,6 +112,8 @@ export function createControlServer(): ControlServer {
   const server = createServer((request, response) => {
     void handle(request, response);
   });
+  // A test's client keeps its connection over pauses: the server must not be the one to close it.
+  server.keepAliveTimeout = 600_000;
   return {
     registerControlRoute(method, path, handler) {
       router.on(method, path, () => undefined, handler);

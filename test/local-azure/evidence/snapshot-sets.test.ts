@@ -18,6 +18,7 @@ let evidence: EvidenceClient;
 beforeAll(async () => {
   arm = await startArmTestClient({
     regions: [{ name: REGION }],
+    accounts: [{ name: 'sessions', region: REGION }],
     snapshotLatencyMs: { min: 50, max: 600 },
   });
   guest = createGuestClient(arm.info.control);
@@ -62,10 +63,16 @@ async function takeSet(name: string): Promise<SourceAtLun[]> {
 
 describe('a set of snapshots under write load', () => {
   it('is torn without a freeze', async () => {
-    const torn = await evidence.tornPairs(vm.vmId, await takeSet('crash'));
+    const disks = await takeSet('crash');
+    const torn = await evidence.tornPairs(vm.vmId, disks);
     expect(torn.pairsChecked).toBe(200);
     expect(torn.torn).toBeGreaterThan(0);
     expect(torn.oneInstant).toBeUndefined();
+    for (const { lun, source } of disks) {
+      if (!('snapshotId' in source)) throw new Error('the set is made of snapshots');
+      const own = await evidence.compare(vm.vmId, [{ lun, source }], source);
+      expect(own).toMatchObject({ pagesCompared: 8192, pagesDifferent: 0 });
+    }
   });
 
   it('is one instant, the journal at the freeze, when the guest is frozen', async () => {
@@ -127,4 +134,21 @@ describe('a set of snapshots under write load', () => {
     await arm.compute.virtualMachineRunCommands.delete(GROUP, 'db-1', runCommand, soon);
     expect(await guest.processes()).toEqual([]);
   }, 60_000);
+
+  it('is still compared when its region is off and its guest without power', async () => {
+    const disks = await takeSet('last');
+    await arm.control.turnRegionOff(REGION);
+    expect(await guest.guests()).toMatchObject([{ isRunning: false, agentStatus: 'Unavailable' }]);
+    const { lastOrder } = await guest.journal(vm.vmId);
+    const [first] = disks;
+    if (first === undefined || !('snapshotId' in first.source)) throw new Error('no snapshot');
+    expect(await evidence.compare(vm.vmId, [first], first.source)).toMatchObject({
+      pagesDifferent: 0,
+    });
+    expect((await guest.journal(vm.vmId)).lastOrder).toBe(lastOrder);
+    await arm.control.turnRegionOn(REGION);
+    expect(await guest.guests()).toMatchObject([
+      { isRunning: true, writers: [{ isRunning: true }, {}, {}, {}] },
+    ]);
+  });
 });

@@ -32,6 +32,8 @@ export interface FaultAction {
   readonly hang?: boolean;
   /** ARM only: the request is accepted, and its long-running operation ends as Failed with this. */
   readonly asyncFailure?: { readonly code: string; readonly message: string };
+  /** ARM only: the long-running operation takes so much longer. May go with any other field. */
+  readonly asyncLatencyMs?: number;
 }
 
 export interface Fault {
@@ -85,9 +87,10 @@ function checkFault(match: FaultMatch, action: FaultAction): void {
   if (ends.length > 1) {
     throw new TypeError('action takes one of status, resetBefore, resetAfter, hang, asyncFailure');
   }
-  if (ends.length === 0 && !(action.latencyMs !== undefined && action.latencyMs > 0)) {
+  const delays = [action.latencyMs, action.asyncLatencyMs].filter((delay) => (delay ?? 0) > 0);
+  if (ends.length === 0 && delays.length === 0) {
     throw new TypeError(
-      'action needs latencyMs, status, resetBefore, resetAfter, hang or asyncFailure',
+      'action needs latencyMs, asyncLatencyMs, status, resetBefore, resetAfter, hang or asyncFailure',
     );
   }
 }

@@ -14,11 +14,13 @@ export interface GateParts {
   readonly reportError: (error: unknown, context: string) => void;
 }
 
-const asyncFailures = new WeakMap<IncomingMessage, NonNullable<FaultAction['asyncFailure']>>();
+/** What a fault wants of the long-running operation that a request starts. */
+export type OperationFault = Pick<FaultAction, 'asyncFailure' | 'asyncLatencyMs'>;
 
-/** What a fault wants the long-running operation of this request to end in. */
-export function asyncFailureOf(request: IncomingMessage): FaultAction['asyncFailure'] {
-  return asyncFailures.get(request);
+const operationFaults = new WeakMap<IncomingMessage, OperationFault>();
+
+export function operationFaultOf(request: IncomingMessage): OperationFault | undefined {
+  return operationFaults.get(request);
 }
 
 const maxEchoedIdLength = 1024;
@@ -86,7 +88,9 @@ function applyFault(
     });
     return 'answered';
   }
-  if (action.asyncFailure !== undefined) asyncFailures.set(request, action.asyncFailure);
+  if (action.asyncFailure !== undefined || action.asyncLatencyMs !== undefined) {
+    operationFaults.set(request, action);
+  }
   if (action.resetAfter) withholdAnswer(request, response);
   return 'go on';
 }
@@ -109,7 +113,7 @@ export function createGate(
     const method = request.method ?? 'GET';
     const description = options.describe?.(request) ?? {};
     const region = description.region ?? options.region;
-    const { operation } = description;
+    const { operation, identity } = description;
     const socket = request.socket;
     const writtenBefore = socket.bytesWritten;
     let fault: Fault | undefined;
@@ -125,6 +129,7 @@ export function createGate(
         method,
         path: pathWithoutSecrets(url),
         ...(operation === undefined ? {} : { operation }),
+        ...(identity === undefined ? {} : { identity }),
         status: response.headersSent ? response.statusCode : 0,
         startMs,
         endMs: performance.timeOrigin + performance.now(),

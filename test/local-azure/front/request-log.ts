@@ -9,6 +9,8 @@ export interface RequestLogEntry {
   /** With its query, the values of secret parameters replaced. */
   readonly path: string;
   readonly operation?: string;
+  /** Name of the managed identity that asked; ARM only. */
+  readonly identity?: string;
   /** 0 when the connection was cut before an answer. */
   readonly status: number;
   /** Milliseconds since the epoch, with fractions. */
@@ -26,6 +28,7 @@ export interface RequestLogFilter {
   readonly region?: string;
   readonly method?: string;
   readonly operation?: string;
+  readonly identity?: string;
   readonly pathPattern?: string;
   readonly status?: number;
   /** Only entries with a greater number. */
@@ -78,6 +81,7 @@ export function createRequestLog(): RequestLog {
         (filter.region === undefined || entry.region === filter.region) &&
         (filter.method === undefined || entry.method === filter.method) &&
         (filter.operation === undefined || entry.operation === filter.operation) &&
+        (filter.identity === undefined || entry.identity === filter.identity) &&
         (filter.status === undefined || entry.status === filter.status) &&
         (filter.after === undefined || entry.number > filter.after) &&
         (pattern === undefined || pattern.test(entry.path)),

@@ -43,7 +43,7 @@ export interface AuthorizationParts {
 
 const MAX_CLOCK_SKEW_MS = 15 * 60 * 1000;
 /** Storage writes its challenge without quotes and commas, and its clients read no other. */
-const CHALLENGE =
+export const STORAGE_CHALLENGE =
   'Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com';
 
 /** Throws the refusal as a StorageError. Permissions are checked afterwards, by `requirePermission`. */
@@ -52,7 +52,7 @@ export async function authorize(request: RequestView, parts: AuthorizationParts)
   if (authorization?.toLowerCase().startsWith('bearer ')) {
     const check = parts.checkBearer(authorization);
     if (!check.ok) {
-      throw storageErrors.invalidToken(CHALLENGE, check.message);
+      throw storageErrors.invalidToken(STORAGE_CHALLENGE, check.message);
     }
     if (request.version < '2017-11-09') {
       throw storageErrors.authenticationFailed(
@@ -68,7 +68,7 @@ export async function authorize(request: RequestView, parts: AuthorizationParts)
   if (request.query.has('sig')) {
     return { kind: 'sas', permissions: await checkSas(request, parts) };
   }
-  throw storageErrors.noAuthenticationInformation(CHALLENGE);
+  throw storageErrors.noAuthenticationInformation(STORAGE_CHALLENGE);
 }
 
 /** Any one of the letters in `anyOf` is enough. */

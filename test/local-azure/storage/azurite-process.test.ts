@@ -52,7 +52,7 @@ describe('startAzurite', () => {
       script,
       `import { writeFileSync } from 'node:fs';
 import { startAzurite } from ${JSON.stringify(modulePath)};
-const azurite = await startAzurite(${JSON.stringify(options)});
+const azurite = await startAzurite({ ...${JSON.stringify(options)}, onUnexpectedEnd: () => {} });
 writeFileSync(${JSON.stringify(portsFile)}, JSON.stringify(azurite.ports));
 `,
     );
@@ -72,6 +72,9 @@ writeFileSync(${JSON.stringify(portsFile)}, JSON.stringify(azurite.ports));
       directory: join(directory, 'bad'),
       certificateFile: join(directory, 'missing.pem'),
       keyFile: join(directory, 'missing.pem'),
+      onUnexpectedEnd: () => {
+        throw new Error('it never was ready');
+      },
     });
     await expect(start).rejects.toThrow(/Azurite ended with 1.*missing\.pem/s);
   }, 45_000);

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 5_000;
+const MAX_KEPT_OUTPUT = 8_000;
 /** Azurite closes idle connections after 5 s by default, just when one may be used again. */
 const KEEP_ALIVE_SECONDS = '600';
 const SERVICES = ['blob', 'queue', 'table'] as const;
@@ -23,6 +24,8 @@ export interface AzuriteOptions {
   readonly directory: string;
   readonly certificateFile: string;
   readonly keyFile: string;
+  /** Told when Azurite ends by itself after it was ready, with the end of what it said. */
+  onUnexpectedEnd(code: number | null, output: string): void;
 }
 
 export interface AzuriteProcess {
@@ -56,49 +59,67 @@ export async function startAzurite(options: AzuriteOptions): Promise<AzuriteProc
       },
     },
   );
+  let output = '';
+  const keep = (chunk: Buffer) => {
+    output = (output + chunk.toString('utf8')).slice(-MAX_KEPT_OUTPUT);
+  };
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  let isStopping = false;
+  const end = () => {
+    isStopping = true;
+    return stop(child, ended);
+  };
   try {
-    return { ports: await readPorts(child), stop: () => stop(child, ended) };
+    const ports = await waitForPorts(child, () => output);
+    child.once('exit', (code) => {
+      if (!isStopping) {
+        options.onUnexpectedEnd(code, output);
+      }
+    });
+    return { ports, stop: end };
   } catch (error) {
-    await stop(child, ended);
+    await end();
     throw error;
   }
 }
 
-function readPorts(child: ChildProcess): Promise<Record<AzuriteServiceName, number>> {
+/** Azurite prints a line with the port of each service once that one listens. */
+function waitForPorts(
+  child: ChildProcess,
+  output: () => string,
+): Promise<Record<AzuriteServiceName, number>> {
   return new Promise((resolve, reject) => {
-    let output = '';
-    const timer = setTimeout(
-      () => reject(new Error(`Azurite did not start in ${START_TIMEOUT_MS} ms: ${output}`)),
-      START_TIMEOUT_MS,
-    );
-    const fail = (reason: string) => {
+    const settle = (act: () => void) => {
       clearTimeout(timer);
-      reject(new Error(`Azurite ${reason}: ${output.slice(-2000)}`));
+      child.stdout?.off('data', read);
+      child.off('error', onError).off('exit', onExit);
+      act();
     };
-    child.once('error', (error) => fail(error.message));
-    child.once('exit', (code) => fail(`ended with ${code}`));
-    const read = (chunk: Buffer) => {
-      output = (output + chunk.toString('utf8')).slice(-20_000);
-      const ports = SERVICES.map((service) =>
-        Number(
-          new RegExp(`${service} service is successfully listening at \\S+:(\\d+)`, 'i').exec(
-            output,
-          )?.[1],
-        ),
-      );
-      const [blob = Number.NaN, queue = Number.NaN, table = Number.NaN] = ports;
-      if (!ports.some(Number.isNaN)) {
-        clearTimeout(timer);
-        child.stdout?.off('data', read).resume();
-        resolve({ blob, queue, table });
+    const fail = (reason: string) =>
+      settle(() => reject(new Error(`Azurite ${reason}: ${output()}`)));
+    const onError = (error: Error) => fail(error.message);
+    const onExit = (code: number | null) => fail(`ended with ${code}`);
+    const read = () => {
+      const [blob, queue, table] = SERVICES.map((service) => portIn(output(), service));
+      if (blob !== undefined && queue !== undefined && table !== undefined) {
+        settle(() => resolve({ blob, queue, table }));
       }
     };
+    const timer = setTimeout(
+      () => fail(`did not start in ${START_TIMEOUT_MS} ms`),
+      START_TIMEOUT_MS,
+    );
+    child.once('error', onError).once('exit', onExit);
     child.stdout?.on('data', read);
-    child.stderr?.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString('utf8')).slice(-20_000);
-    });
   });
+}
+
+function portIn(output: string, service: AzuriteServiceName): number | undefined {
+  const line = new RegExp(`${service} service is successfully listening at \\S+:(\\d+)`, 'i');
+  const port = line.exec(output)?.[1];
+  return port === undefined ? undefined : Number(port);
 }
 
 async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {

@@ -20,19 +20,24 @@ import { StorageError, storageErrors } from './storage-error.ts';
 import { createPageBlob, requireOverwrite } from './write-blob.ts';
 import { requireEmptyBody } from './write-pages.ts';
 
-const REMOTE_COPY_MS = 300;
+export interface CopyBlobParts {
+  readonly blobs: PageBlobs;
+  readonly openCopySource: OpenCopySource;
+  /** How long a copy from another account stays pending. */
+  readonly remoteCopyMs: number;
+}
 
 /**
  * `PUT` with `x-ms-copy-source` whose source is a page blob, a snapshot of one, or a managed disk.
- * Inside an account it is finished when it answers, as it may be on Azure ("asynchronous" there means
- * "may finish synchronously"); from elsewhere it is pending for a while and refuses other writes.
- * Returns false when the source is no page blob of ours and the copy is somebody else's.
+ * Inside an account the copy is finished with the answer, which "Copy Blob" allows; from elsewhere it
+ * is pending for a while and the blob takes no other write. Returns false when the source is no page
+ * blob of ours and the copy is somebody else's.
  */
 export async function copyBlob(
   exchange: Exchange,
   access: Access,
   existing: PageBlob | undefined,
-  parts: { readonly blobs: PageBlobs; readonly openCopySource: OpenCopySource },
+  parts: CopyBlobParts,
 ): Promise<boolean> {
   requireEmptyBody(exchange);
   const copySource = header(exchange, 'x-ms-copy-source') ?? '';
@@ -64,7 +69,7 @@ export async function copyBlob(
   const target = existing ?? createPageBlob(exchange.container, exchange.blob, 0);
   const id = randomUUID();
   const nowMs = Date.now();
-  const completedMs = nowMs + (isSameAccount(exchange, copySource) ? 0 : REMOTE_COPY_MS);
+  const completedMs = nowMs + (isSameAccount(exchange, copySource) ? 0 : parts.remoteCopyMs);
   const made = createPageBlob(exchange.container, exchange.blob, 0, {
     sequenceNumber: state.sequenceNumber,
     http: state.http,

@@ -24,6 +24,7 @@ export interface PageBlobParts {
   readonly authorization: AuthorizationParts;
   readonly copySources: CopySources;
   readonly limiter: RequestLimiter;
+  readonly remoteCopyMs: number;
   lookElsewhere(account: string, container: string, blob: string): Promise<ElsewhereState>;
 }
 
@@ -168,7 +169,11 @@ async function putOrCopy(
     }
     const openCopySource: Parameters<typeof copyBlob>[3]['openCopySource'] = (source) =>
       parts.copySources.open(source, { exchange, access });
-    const isOurs = await copyBlob(exchange, access, blob, { blobs: parts.blobs, openCopySource });
+    const isOurs = await copyBlob(exchange, access, blob, {
+      blobs: parts.blobs,
+      openCopySource,
+      remoteCopyMs: parts.remoteCopyMs,
+    });
     if (!isOurs) {
       // The source was there when the request was taken, and is gone now.
       throw storageErrors.cannotVerifyCopySource(404, 'The specified blob does not exist.');

@@ -81,7 +81,10 @@ export async function startDisks(): Promise<DiskFixture> {
 
 /** One account `west0` in the first region; `north0` in the second where `regions` has it. */
 export async function startStorage(
-  options: { readonly regions?: readonly string[] } & Pick<StorageServiceOptions, 'limits'> = {},
+  options: { readonly regions?: readonly string[] } & Pick<
+    StorageServiceOptions,
+    'limits' | 'remoteCopyMs'
+  > = {},
 ): Promise<StorageFixture> {
   const parts = await startParts();
   const { random, ledger, fronts, regionSwitch, disks, directory } = parts;
@@ -99,6 +102,7 @@ export async function startStorage(
     disks,
     checkBearer: (authorization) => tokens.check(authorization, storageAudiences),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.remoteCopyMs === undefined ? {} : { remoteCopyMs: options.remoteCopyMs }),
   });
   const [identity] = identities;
   const [account] = storage.accounts;

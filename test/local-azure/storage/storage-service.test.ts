@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:https';
+import type { TokenCredential } from '@azure/core-auth';
 import { AzureNamedKeyCredential, TableClient, TableServiceClient } from '@azure/data-tables';
 import type { ContainerClient } from '@azure/storage-blob';
 import {
@@ -154,6 +155,33 @@ describe('what Azurite serves', () => {
       .createEntity({ partitionKey: 'vm', rowKey: '1' })
       .catch((error: { statusCode?: number }) => error.statusCode);
     expect(again).toBe(409);
+  });
+
+  it('takes no token of another audience or maker', async () => {
+    const container = await newContainer();
+    const refusedBy = (credential: TokenCredential) => {
+      const client = new BlobServiceClient(fixture.account.blobEndpoint, credential, {
+        retryOptions: { maxTries: 1 },
+      });
+      return refusal(client.getContainerClient(container.containerName).getProperties());
+    };
+    expect(await refusedBy(fixture.wrongCredential)).toBe('401 InvalidAuthenticationInfo');
+    const forged: TokenCredential = {
+      async getToken(scopes, options) {
+        const made = await fixture.credential.getToken(scopes, options);
+        const [header = '', claims = ''] = made?.token.split('.') ?? [];
+        return {
+          token: `${header}.${claims}.`,
+          expiresOnTimestamp: made?.expiresOnTimestamp ?? 0,
+        };
+      },
+    };
+    expect(await refusedBy(forged)).toBe('401 InvalidAuthenticationInfo');
+    const table = new TableClient(fixture.account.tableEndpoint, 'any', fixture.wrongCredential);
+    const error = await table
+      .createEntity({ partitionKey: 'a', rowKey: 'b' })
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ statusCode: 401 });
   });
 
   it('keeps queues', async () => {

@@ -1,4 +1,5 @@
 /** Storage accounts of all regions: Azurite, our page blobs, the fronts before both. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type {
   Front,
@@ -8,7 +9,9 @@ import type {
   SecretLedger,
   StorageService,
 } from '../contracts.ts';
+import { writeServiceError } from '../front/error-body.ts';
 import type { AuthorizationParts, BearerCheck } from './authorize.ts';
+import { STORAGE_CHALLENGE } from './authorize.ts';
 import type { AzuriteClient } from './azurite-client.ts';
 import { createAzuriteClient } from './azurite-client.ts';
 import type { AzuriteProcess, AzuriteServiceName } from './azurite-process.ts';
@@ -47,6 +50,8 @@ export interface StorageServiceOptions {
   readonly disks?: LocalDiskExports;
   /** No limits by default. */
   readonly limits?: PageBlobLimits;
+  /** How long a Copy Blob from another account or a disk stays pending; 1,000 by default. */
+  readonly remoteCopyMs?: number;
   /** Fixed ports by region and service; free ones otherwise. */
   readonly ports?: Readonly<Record<string, Partial<Record<AzuriteServiceName, number>>>>;
 }
@@ -146,6 +151,7 @@ export async function createStorageService(
       authorization,
       copySources,
       limiter,
+      remoteCopyMs: options.remoteCopyMs ?? 1000,
       delegationKeys,
       azurite: region.clients.blob,
       queries: region.queries,
@@ -163,6 +169,9 @@ export async function createStorageService(
         describe: (request) => describeRequest(service, request),
         handle: (request, response) => {
           noteSecrets(request, options.ledger);
+          if (refuseForeignToken(service, request, response, options.checkBearer)) {
+            return;
+          }
           return service === 'blob'
             ? answerBlob(request, response)
             : region.clients[service].forward(request, response);
@@ -185,6 +194,30 @@ export async function createStorageService(
   };
 }
 
+/** Azurite believes any token of the right form; only those that were issued here get that far. */
+function refuseForeignToken(
+  service: AzuriteServiceName,
+  request: IncomingMessage,
+  response: ServerResponse,
+  checkBearer: BearerCheck,
+): boolean {
+  const { authorization } = request.headers;
+  if (authorization?.toLowerCase().startsWith('bearer ') !== true) {
+    return false;
+  }
+  const check = checkBearer(authorization);
+  if (!check.ok) {
+    request.resume();
+    writeServiceError(service, request, response, {
+      status: 401,
+      code: 'InvalidAuthenticationInfo',
+      message: check.message,
+      headers: { 'www-authenticate': STORAGE_CHALLENGE },
+    });
+  }
+  return !check.ok;
+}
+
 async function startRegion(
   name: string,
   accounts: readonly KeyedAccount[],
@@ -196,6 +229,9 @@ async function startRegion(
     directory: join(options.directory, 'azurite', name),
     certificateFile: options.fronts.certificateFile,
     keyFile: options.fronts.keyFile,
+    onUnexpectedEnd: (code, output) => {
+      process.stderr.write(`local-azure: Azurite of ${name} ended with ${code}: ${output}\n`);
+    },
   });
   const { certificatePem } = options.fronts;
   const clientOf = (service: AzuriteServiceName) =>

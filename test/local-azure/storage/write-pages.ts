@@ -81,6 +81,7 @@ async function updatePagesFromUrl(
   });
   const checksum = checkContent(exchange, data, sourceChecksums);
   // The source took time: what was allowed before may not be now.
+  pageWriteRange(exchange, blob.content.sizeBytes);
   checkPageWrite(exchange, blob);
   blob.content.write(range.start, data);
   blob.counters.putPageFromUrlBytes += data.length;

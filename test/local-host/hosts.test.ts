@@ -103,6 +103,19 @@ describe('host.json', () => {
   });
 });
 
+it('in the repeating mode some activities run twice, and the first outcome counts', async () => {
+  const host = await start('durable', { repeatSeed: 3 });
+  const notes = join(host.dir, 'notes.txt');
+  vi.stubEnv('FIXTURE_NOTES', notes);
+  const names = Array.from({ length: 20 }, (_unused, n) => `r${n}`);
+  expect((await host.run('slowSteps', { names, ms: 1 })).output).toEqual({ names });
+  await poll('all ends', () => (host.isIdle() ? true : undefined));
+  const ends = readNotes(notes).filter((line) => line.startsWith('end'));
+  expect(new Set(ends).size).toBe(20);
+  expect(ends.length).toBeGreaterThan(20);
+  expect(ends.length).toBeLessThan(35);
+});
+
 describe('instances', () => {
   it('carry 2 MB', async () => {
     const host = await start('durable');

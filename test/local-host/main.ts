@@ -5,7 +5,7 @@ import { createHostLog, type LogLevel, writeLogLine } from './host-log.ts';
 import { type LocalHost, startLocalHost } from './start-local-host.ts';
 
 const USAGE =
-  'usage: node main.ts --app DIR --state FILE.sqlite [--port N] [--function-key K] [--master-key K] [--visibility-timeout-ms N] [--early-timer-seed N] [--no-schedules] [--shorten-dates] [--exit-with-stdin] [--grace-ms N]';
+  'usage: node main.ts --app DIR --state FILE.sqlite [--port N] [--function-key K] [--master-key K] [--visibility-timeout-ms N] [--early-timer-seed N] [--repeat-seed N] [--no-schedules] [--shorten-dates] [--exit-with-stdin] [--grace-ms N]';
 
 const log = createHostLog(createHostClock(), writeLogLine);
 
@@ -64,6 +64,7 @@ function readOptions() {
         'master-key': { type: 'string' },
         'visibility-timeout-ms': { type: 'string' },
         'early-timer-seed': { type: 'string' },
+        'repeat-seed': { type: 'string' },
         'grace-ms': { type: 'string' },
         'shorten-dates': { type: 'boolean', default: false },
         'exit-with-stdin': { type: 'boolean', default: false },
@@ -84,6 +85,7 @@ const graceMs = readNumber('grace-ms', options['grace-ms']) ?? 10_000;
 const port = readNumber('port', options.port);
 const visibilityTimeoutMs = readNumber('visibility-timeout-ms', options['visibility-timeout-ms']);
 const earlyTimerSeed = readNumber('early-timer-seed', options['early-timer-seed']);
+const repeatSeed = readNumber('repeat-seed', options['repeat-seed']);
 
 let host: LocalHost;
 try {
@@ -97,6 +99,7 @@ try {
     ...(options['master-key'] === undefined ? {} : { masterKey: options['master-key'] }),
     ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }),
     ...(earlyTimerSeed === undefined ? {} : { earlyTimerSeed }),
+    ...(repeatSeed === undefined ? {} : { repeatSeed }),
   });
 } catch (error) {
   refuse(error instanceof AppLoadError ? error.errors : [messageOf(error)]);
@@ -122,6 +125,9 @@ function stop(): void {
 /** Exit code after the app has killed its worker; the next start finds what the genuine restart would. */
 const WORKER_DEATH_EXIT_CODE = 70;
 
+/** Exit code of a process that was killed with signal 9. */
+const KILLED_EXIT_CODE = 137;
+
 function onWorkerDeath(cause: string, error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log('critical', `${cause} in the app: on Azure the worker process dies. ${text}`);
@@ -134,6 +140,7 @@ if (options['exit-with-stdin']) {
   // The parent holds the other end: when it is gone, whatever the cause, so is this host.
   process.stdin.on('end', stop).resume();
 }
+process.on('SIGUSR2', () => host.failWorker(KILLED_EXIT_CODE));
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 process.on('unhandledRejection', (error) => onWorkerDeath('unhandled rejection', error));

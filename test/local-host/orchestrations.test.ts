@@ -38,9 +38,13 @@ describe('orchestrations', () => {
     expect((await host.run('returnsInput')).output).toEqual({ input: '', version: '1.0' });
   });
 
-  it('get the version they were started with', async () => {
-    const id = await host.client<string>('startNew', 'returnsInput', { input: {}, version: '2.7' });
-    expect((await host.finished(id)).output).toEqual({ input: {}, version: '2.7' });
+  it('get the version they were started with, when it is not newer than that of the host', async () => {
+    const start = (version: string) =>
+      host.client<string>('startNew', 'returnsInput', { input: {}, version });
+    expect((await host.finished(await start('0.9'))).output).toEqual({ input: {}, version: '0.9' });
+    const newer = await host.finished(await start('1.1'));
+    expect(newer.runtimeStatus).toBe('Failed');
+    expect(newer.output).toContain("version '1.1' does not match the version '1.0'");
   });
 
   it('catch the failure of an activity with the text of the extension', async () => {

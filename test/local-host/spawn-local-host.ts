@@ -34,6 +34,8 @@ export interface SpawnedHost {
   pid: number;
   /** Sends the signal (default SIGTERM) and waits for the end; the exit code is null after SIGKILL. */
   kill(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Acts as if the worker had been killed: running activities and calls in flight fail; the host goes on. */
+  failWorker(): void;
   /** Resolves with the exit code once the process has ended by itself or was killed. */
   exited: Promise<number | null>;
 }
@@ -127,6 +129,9 @@ export async function spawnLocalHost(options: SpawnOptions): Promise<SpawnedHost
     logFile: options.logFile,
     pid: child.pid ?? 0,
     exited,
+    failWorker() {
+      child.kill('SIGUSR2');
+    },
     kill(signal = 'SIGTERM') {
       child.kill(signal);
       return exited;

@@ -32,7 +32,10 @@ export interface LocalHostOptions {
   /** App settings; the process's environment by default. Code of the app reads process.env in any case. */
   env?: NodeJS.ProcessEnv;
   visibilityTimeoutMs?: number;
+  /** Durable timers fire up to a second early. */
   earlyTimerSeed?: number;
+  /** About every fourth activity runs a second time after it has ended. */
+  repeatSeed?: number;
   /** False: timer functions run only when told to through /admin/functions/{name}. Default true. */
   runsSchedules?: boolean;
   /** Shortens ISO dates in inputs, as the Durable extension was reported to do: see shortenDates. Default false. */
@@ -108,6 +111,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
       clientData,
       visibilityTimeoutMs: options.visibilityTimeoutMs ?? 0,
       earlyTimerSeed: options.earlyTimerSeed,
+      repeatSeed: options.repeatSeed,
       passInput,
     });
     const timers = createTimerHost({

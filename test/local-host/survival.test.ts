@@ -150,6 +150,16 @@ describe('SIGTERM', () => {
 });
 
 describe('the death of the worker', () => {
+  it('on request fails the running activity, and the host goes on', async () => {
+    const first = await start();
+    await begin(first.url, 'run', ['a'], 60_000);
+    await poll('start', () => (countNotes('start a') > 0 ? true : undefined));
+    first.failWorker();
+    expect((await finished(first.url, 'run')).output).toContain('exited with code 137');
+    await begin(first.url, 'next', ['b'], 1);
+    expect((await finished(first.url, 'next')).runtimeStatus).toBe('Completed');
+  }, 30_000);
+
   it('during a turn makes the instance Failed', async () => {
     const first = await start();
     await callClient(first.url, 'startNew', ['diesInTurn', { instanceId: 'run', input: {} }]).catch(

@@ -3,14 +3,17 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type WrittenApp, writeApp } from '../fixture-app.ts';
 import { readHostJson, resolveSetting } from './host-json.ts';
 
-let app: WrittenApp | undefined;
+const apps: WrittenApp[] = [];
 
 afterEach(() => {
-  app?.remove();
+  for (const app of apps.splice(0)) {
+    app.remove();
+  }
 });
 
 function read(value: unknown, env: NodeJS.ProcessEnv = {}) {
-  app = writeApp({ 'host.json': JSON.stringify(value) });
+  const app = writeApp({ 'host.json': JSON.stringify(value) });
+  apps.push(app);
   return readHostJson(app.dir, env);
 }
 
@@ -20,6 +23,8 @@ describe('readHostJson', () => {
       routePrefix: 'api',
       hubName: 'TestHubName',
       defaultVersion: undefined,
+      versionMatchStrategy: 'CurrentOrOlder',
+      versionFailureStrategy: 'Reject',
       maxConcurrentActivityFunctions: 10 * availableParallelism(),
       maxConcurrentOrchestratorFunctions: 10 * availableParallelism(),
       hasExtensionBundle: false,

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
+const MATCH_STRATEGIES = ['CurrentOrOlder', 'Strict', 'None'] as const;
+const FAILURE_STRATEGIES = ['Reject', 'Fail'] as const;
+
 /** What the local host takes from host.json; unknown keys are ignored, as the genuine host does. */
 export interface HostSettings {
   /** Prefix of all HTTP routes, `api` by default; may be empty. */
@@ -9,6 +12,10 @@ export interface HostSettings {
   hubName: string;
   /** Version that instances get when they are started without one. */
   defaultVersion: string | undefined;
+  /** Which instances this host may run, by their version. */
+  versionMatchStrategy: (typeof MATCH_STRATEGIES)[number];
+  /** What becomes of the others. */
+  versionFailureStrategy: (typeof FAILURE_STRATEGIES)[number];
   maxConcurrentActivityFunctions: number;
   maxConcurrentOrchestratorFunctions: number;
   /** Whether an extension bundle is named: without one there is no Durable extension. */
@@ -51,6 +58,16 @@ function optionalString(parent: Json, key: string): string | undefined {
   const value = parent[key];
   if (value !== undefined && typeof value !== 'string') {
     throw new HostJsonError(`"${key}" must be a string`);
+  }
+  return value;
+}
+
+/** One of `values`, whose first is the default. */
+function oneOf<T extends string>(parent: Json, key: string, values: readonly [T, ...T[]]): T {
+  const text = optionalString(parent, key);
+  const value = text === undefined ? values[0] : values.find((known) => known === text);
+  if (value === undefined) {
+    throw new HostJsonError(`"${key}" must be one of ${values.join(', ')}, got "${text}"`);
   }
   return value;
 }
@@ -104,6 +121,8 @@ export function readHostJson(appDir: string, env: NodeJS.ProcessEnv): HostSettin
     ),
     hubName,
     defaultVersion: optionalString(durable, 'defaultVersion'),
+    versionMatchStrategy: oneOf(durable, 'versionMatchStrategy', MATCH_STRATEGIES),
+    versionFailureStrategy: oneOf(durable, 'versionFailureStrategy', FAILURE_STRATEGIES),
     maxConcurrentActivityFunctions: positiveInteger(
       durable,
       'maxConcurrentActivityFunctions',

@@ -4,6 +4,7 @@ import { messageOf } from '../core/load-app.ts';
 import type { TypedData } from '../core/worker-protocol.ts';
 import type { HostClock } from '../host-clock.ts';
 import type { HostLog } from '../host-log.ts';
+import { createSeededRandom } from '../seeded-random.ts';
 import type { InstanceMessage, WorkItem } from './instance-model.ts';
 import type { Store } from './store.ts';
 
@@ -21,6 +22,11 @@ export interface ActivityPoolOptions {
    * default and for about a minute with workItemQueueVisibilityTimeout "00:01:00"; 0 runs it again at once.
    */
   visibilityTimeoutMs: number;
+  /**
+   * Seed of the mode in which every fourth activity or so runs a second time after it has ended, its outcome
+   * ignored: queues deliver at least once. Undefined: never.
+   */
+  repeatSeed: number | undefined;
   /** Takes the work item off the store together with its outcome. */
   complete(item: WorkItem, outcome: InstanceMessage): void;
 }
@@ -37,6 +43,13 @@ export interface ActivityPool {
   queuedCount(): number;
   /** Fails all running activities, as the death of the worker does; what they still return is ignored. */
   failRunning(reason: string): void;
+}
+
+/** The share of activities that run twice in the mode that repeats them. */
+const REPEATED_SHARE = 0.25;
+
+function sourceOf(item: WorkItem): { function: string; instanceId: string } {
+  return { function: item.name, instanceId: item.instanceId };
 }
 
 /** The text of an activity's result in the history: JSON, or null for no result. */
@@ -80,10 +93,12 @@ export function createActivityPool(options: ActivityPoolOptions): ActivityPool {
   const running = new Map<number, { item: WorkItem; release: () => void }>();
   const waiters: (() => void)[] = [];
   let isStopped = false;
+  const random =
+    options.repeatSeed === undefined ? undefined : createSeededRandom(options.repeatSeed);
 
   function fail(item: WorkItem, error: unknown): InstanceMessage {
     const reason = `Activity function '${item.name}' failed:  ${messageOf(error)}`;
-    log('error', reason, { function: item.name, instanceId: item.instanceId });
+    log('error', reason, sourceOf(item));
     const details = toDetails(reason, error);
     return {
       kind: 'failed',
@@ -137,6 +152,10 @@ export function createActivityPool(options: ActivityPoolOptions): ActivityPool {
     release();
     if (running.delete(item.seq)) {
       options.complete(item, outcome);
+      if (random && !isStopped && random() < REPEATED_SHARE) {
+        log('warning', 'delivered again: the queue delivers at least once', sourceOf(item));
+        await call(item);
+      }
     }
     pump();
   }

@@ -20,6 +20,7 @@ import type { Store } from './store.ts';
 import { hasMessages } from './take-messages.ts';
 import { createTaskTimers } from './task-timers.ts';
 import { createTurnDraft } from './turn-draft.ts';
+import { findVersionMismatch } from './version-match.ts';
 
 export interface EngineOptions {
   store: Store;
@@ -31,6 +32,8 @@ export interface EngineOptions {
   /** What a durable client binding receives. */
   clientData: TypedData;
   visibilityTimeoutMs: number;
+  /** Seed of the mode in which activities run twice now and then; undefined: never. */
+  repeatSeed: number | undefined;
   /** Seed of the mode in which durable timers fire up to a second early; undefined: on time. */
   earlyTimerSeed: number | undefined;
   /** What becomes of a JSON text on its way into an orchestrator or activity. */
@@ -102,6 +105,7 @@ export function createEngine(options: EngineOptions): Engine {
       defaultVersion: settings.defaultVersion,
       passInput: options.passInput,
     },
+    findVersionMismatch: (version) => findVersionMismatch(version, settings),
     findOrchestrator: (name) => orchestrators.get(name.toLowerCase()),
     invoke: options.invoke,
     clientData: options.clientData,

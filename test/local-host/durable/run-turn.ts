@@ -14,6 +14,8 @@ import { addEvent, type TurnDraft } from './turn-draft.ts';
 
 export interface TurnContext {
   scheduling: SchedulingContext;
+  /** Why this host must not run an instance of the version, or undefined. */
+  findVersionMismatch(version: string): string | undefined;
   findOrchestrator(name: string): AppFunction | undefined;
   invoke: FunctionInvoker;
   clientData: TypedData;
@@ -170,6 +172,10 @@ export async function runTurn(draft: TurnDraft, context: TurnContext): Promise<T
         return failed(
           `The function '${execution.row.name}' doesn't exist, is disabled, or is not an orchestrator function.`,
         );
+      }
+      const mismatch = context.findVersionMismatch(execution.row.version);
+      if (mismatch !== undefined) {
+        throw new OrchestratorMisuse(mismatch);
       }
       const reply = await callOrchestrator(
         execution,

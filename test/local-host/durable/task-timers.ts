@@ -1,4 +1,5 @@
 import type { HostClock } from '../host-clock.ts';
+import { createSeededRandom } from '../seeded-random.ts';
 import type { OpenTask } from './instance-model.ts';
 
 /** The most by which the genuine host was seen to fire a durable timer early, in ms. */
@@ -11,17 +12,6 @@ export interface TaskTimers {
   stop(): void;
 }
 
-/** mulberry32: a small generator that gives the same numbers for the same seed. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /**
  * Durable timers, retry delays included. With a seed each fires a random time up to a second before it is due, as
  * the genuine host may; what the orchestrator is told (FireAt) stays the same.
@@ -31,7 +21,7 @@ export function createTaskTimers(
   seed: number | undefined,
   fire: (instanceId: string, executionId: string, taskId: number) => void,
 ): TaskTimers {
-  const random = seed === undefined ? () => 0 : createRandom(seed);
+  const random = seed === undefined ? () => 0 : createSeededRandom(seed);
   const byExecution = new Map<string, Map<number, () => void>>();
 
   function disarm(executionId: string, taskId: number): void {

@@ -106,6 +106,14 @@ const kindOfStatus = (status: number): AzureErrorKind => {
   return 'refused';
 };
 
+const kindOfUnknownCode = (error: Fields, statusCode: number | undefined): AzureErrorKind => {
+  if (statusCode !== undefined) return kindOfStatus(statusCode);
+  // A long-running operation that failed: ARM answered 200, and the platform gave its reason.
+  if (fieldsOf(error['response'])['status'] === 200) return 'refused';
+  // No status at all: the request or its answer was lost on the way.
+  return 'transient';
+};
+
 /** When a service throttles without saying for how long. */
 const DEFAULT_RETRY_AFTER_MS = 5_000;
 /** Longer waits are real (Compute sends 1200 s); this bound only catches nonsense. */
@@ -204,8 +212,7 @@ export function coerceAzureError(error: unknown): AzureError {
   const kind: AzureErrorKind =
     throttledStatus || saysTooManyRequests(body)
       ? 'throttled'
-      : // No status at all: the request or its answer was lost on the way.
-        (byCode ?? (statusCode === undefined ? 'transient' : kindOfStatus(statusCode)));
+      : (byCode ?? kindOfUnknownCode(fields, statusCode));
   const message =
     textOf(body['message']) ??
     textOf(body['Message']) ??

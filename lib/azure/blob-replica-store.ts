@@ -40,10 +40,14 @@ export function createBlobReplicaStore(options: BlobReplicaStoreOptions): Replic
         const created = await createIfMissing(blob, sizeBytes, stamp);
         const takenOverFrom = await takeLease(blob, leaseId, knownLeaseIds);
         const conditions = { leaseId };
-        const { contentLength = 0 } = await blob.getProperties({ conditions });
+        const { contentLength = 0, etag } = await blob.getProperties({ conditions });
         if (contentLength < sizeBytes) await blob.resize(sizeBytes, { conditions });
         await blob.setMetadata(metadataOf(stamp), { conditions });
-        return { created, ...(takenOverFrom === undefined ? {} : { takenOverFrom }) };
+        return {
+          created,
+          etag: bareEtag(etag),
+          ...(takenOverFrom === undefined ? {} : { takenOverFrom }),
+        };
       } catch (error) {
         throw toBackupError(error, `begin the copy ${blobPath}`, blobPath);
       }

@@ -21,7 +21,10 @@ const WRITE_LIMIT_MS = 60_000;
 /** Blob storage is busy without saying for how long (Azure's "Status and error codes"). */
 const BUSY_RETRY_AFTER_MS = 250;
 
-/** Every request that changes the blob carries the lease's id. */
+/**
+ * Every request that changes the blob carries the lease's id. A `ConflictError` is a lost lease, and
+ * nothing else.
+ */
 export function createBlobReplicaWriter(options: BlobReplicaWriterOptions): ReplicaWriter {
   const { blob, blobOnce, blobPath, leaseId } = options;
   const conditions = { leaseId };
@@ -30,6 +33,11 @@ export function createBlobReplicaWriter(options: BlobReplicaWriterOptions): Repl
     const known = coerceAzureError(error);
     if (known.code === 'ServerBusy') {
       return new ThrottledError(`Could not ${action}: ServerBusy`, BUSY_RETRY_AFTER_MS, {
+        target: blobPath,
+      });
+    }
+    if (known.kind === 'conflict' && !known.code.startsWith('Lease')) {
+      return new BackupError(known.code, `Could not ${action}: ${known.code}: ${known.message}`, {
         target: blobPath,
       });
     }
@@ -43,7 +51,8 @@ export function createBlobReplicaWriter(options: BlobReplicaWriterOptions): Repl
     );
     const blobSnapshot =
       known?.blobSnapshot ??
-      (await blob.createSnapshot({ conditions, metadata: metadataOf(stamp) })).snapshot;
+      // Once: a second try after a lost answer would take a second snapshot.
+      (await blobOnce.createSnapshot({ conditions, metadata: metadataOf(stamp) })).snapshot;
     if (blobSnapshot === undefined) {
       throw new BackupError(
         'NoSnapshotTime',

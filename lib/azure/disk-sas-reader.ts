@@ -1,5 +1,5 @@
 import type { PageBlobClient } from '@azure/storage-blob';
-import { BackupError } from '../errors.ts';
+import { BackupError, ConflictError } from '../errors.ts';
 import type { OpenSnapshot, SnapshotFacts, SnapshotReader } from '../ports/snapshot-reader.ts';
 import type { Clock } from '../time/clock.ts';
 import type { ByteRange, ChangedRange } from '../transfer/byte-ranges.ts';
@@ -99,15 +99,23 @@ export function createDiskSasReader(options: DiskSasReaderOptions): SnapshotRead
         withGrants([snapshotId], `list the ranges of snapshot ${name}`, async ([grant]) =>
           grant === undefined ? [] : listPageRanges(grant.client, window, signal),
         ),
-      listChanged: (previous, window, signal) =>
-        withGrants(
-          [snapshotId, previous.snapshotId],
-          `compare snapshot ${name} with the one before`,
-          async ([grant, before]) =>
-            grant === undefined || before === undefined
-              ? []
-              : diffOf(grant.client, before.url, window, signal),
-        ),
+      listChanged: async (previous, window, signal) => {
+        const action = `compare snapshot ${name} with the one before`;
+        try {
+          return await withGrants(
+            [snapshotId, previous.snapshotId],
+            action,
+            async ([grant, before]) =>
+              grant === undefined || before === undefined
+                ? []
+                : diffOf(grant.client, before.url, window, signal),
+          );
+        } catch (error) {
+          // 409 BlobGenerationMismatch, and whatever else says that it is about these two.
+          if (!(error instanceof ConflictError)) throw error;
+          throw new BackupError('DiffRefused', error.message, { target: snapshotId });
+        }
+      },
       read: (offset, into, signal) =>
         withGrants([snapshotId], `read snapshot ${name}`, async ([grant]) => {
           if (grant !== undefined) await readPages(grant.client, offset, into, signal);

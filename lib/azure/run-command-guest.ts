@@ -1,28 +1,19 @@
 import type { VirtualMachineRunCommand } from '@azure/arm-compute';
-import {
-  type BlobSASPermissions,
-  generateBlobSASQueryParameters,
-  BlobSASPermissions as Permissions,
-  SASProtocol,
-} from '@azure/storage-blob';
-import { SESSION_CONTAINER } from '../catalog/storage-layout.ts';
 import { BackupError } from '../errors.ts';
 import { done, refused } from '../outcome.ts';
 import type { GuestCommandState, GuestCommands } from '../ports/guest-commands.ts';
 import type { Clock } from '../time/clock.ts';
 import { coerceAzureError, isNotFound, toBackupError } from './arm-errors.ts';
 import type { AzureClients } from './azure-clients.ts';
-import { sessionBlobNames } from './blob-guest-channel.ts';
 import { guestLauncher } from './guest-launcher.ts';
 import { limitedSignal } from './request-limits.ts';
 import { maskSecrets } from './secret-masking.ts';
+import { signSessionUrls } from './session-urls.ts';
 import { vmAddressOf } from './vm-resource-id.ts';
 
 const START_LIMIT_MS = 30_000;
 const REMOVE_LIMIT_MS = 120_000;
 const REMOVE_POLL_MS = 1_000;
-/** Clocks of VM, service and storage may differ by minutes. */
-const CLOCK_SKEW_MS = 5 * 60_000;
 
 export interface RunCommandGuestOptions {
   readonly clients: Pick<AzureClients, 'compute' | 'computeOnce' | 'blobServiceOnce'>;
@@ -134,40 +125,6 @@ function commandAddressOf(commandId: string): {
   const at = commandId.toLowerCase().lastIndexOf('/runcommands/');
   const { resourceGroup, name: vmName } = vmAddressOf(commandId.slice(0, Math.max(0, at)));
   return { resourceGroup, vmName, name: commandId.slice(at + '/runCommands/'.length) };
-}
-
-/** https only, one blob each, for as long as the script may run. */
-async function signSessionUrls(
-  { clients, sessionBlobEndpoint, clock }: RunCommandGuestOptions,
-  sessionId: string,
-  timeLimitMs: number,
-): Promise<{ readonly toGuest: string; readonly fromGuest: string }> {
-  const service = clients.blobServiceOnce(sessionBlobEndpoint);
-  const startsOn = new Date(clock.now().getTime() - CLOCK_SKEW_MS);
-  const expiresOn = new Date(clock.now().getTime() + timeLimitMs + CLOCK_SKEW_MS);
-  const key = await service.getUserDelegationKey(startsOn, expiresOn);
-  const names = sessionBlobNames(sessionId);
-  const sign = (blobName: string, permissions: BlobSASPermissions): string => {
-    const query = generateBlobSASQueryParameters(
-      {
-        containerName: SESSION_CONTAINER,
-        blobName,
-        permissions,
-        startsOn,
-        expiresOn,
-        protocol: SASProtocol.Https,
-      },
-      key,
-      service.accountName,
-    );
-    const { url } = service.getContainerClient(SESSION_CONTAINER).getBlobClient(blobName);
-    return `${url}?${query.toString()}`;
-  };
-  return {
-    toGuest: sign(names.toGuest, Permissions.parse('r')),
-    // Read, too: after a lost answer the helper looks whether its message arrived.
-    fromGuest: sign(names.fromGuest, Permissions.parse('ra')),
-  };
 }
 
 function stateOf(command: VirtualMachineRunCommand): GuestCommandState {

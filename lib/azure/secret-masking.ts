@@ -10,7 +10,6 @@ const MASK = '***';
 const SECRET_NAMES = [
   'sig',
   'signature',
-  'code',
   'access_token',
   'refresh_token',
   'client_secret',
@@ -39,6 +38,8 @@ const RULES: readonly (readonly [RegExp, string])[] = [
     ),
     `$1${MASK}`,
   ],
+  // A function key in a URL; short values are error and exit codes, which people need.
+  [/((?<![A-Za-z0-9_-])code=)[A-Za-z0-9%+/=_~.-]{16,}/gi, `$1${MASK}`],
   [/\b(Bearer|SharedKey|SharedKeyLite)\s+[A-Za-z0-9._~+/=:-]+/gi, `$1 ${MASK}`],
   // A token by itself: three base64url parts, the first of which begins with `{"`.
   [/\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g, MASK],

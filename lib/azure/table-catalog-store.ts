@@ -68,7 +68,7 @@ export const createTableCatalogStore = (options: TableCatalogStoreOptions): Cata
     partitionKey: 'doomed',
     rowKey: `${row.runId}~${madeRowKey(row)}`,
   });
-  const lockKeys = (vmKey: string) => ({ partitionKey: vmKey, rowKey: 'lock' });
+  const lockKeys = (vmKey: string) => ({ partitionKey: vmKey, rowKey: 'vm' });
   const vmKeys = (vmKey: string) => ({ partitionKey: 'vm', rowKey: vmKey });
   const factKeys = (name: string) => ({ partitionKey: 'fact', rowKey: name });
 

@@ -40,5 +40,5 @@ export const copyRowKeyRange = (
 export const madeRowKey = (made: Pick<MadeResource, 'kind' | 'resourceId'>): string => {
   const armId = /^\/subscriptions\//i.test(made.resourceId);
   const id = armId ? made.resourceId.toLowerCase() : made.resourceId;
-  return `${made.kind}-${createHash('sha256').update(id, 'utf8').digest('hex').slice(0, 32)}`;
+  return `${made.kind}-${createHash('sha256').update(id, 'utf8').digest('hex').slice(0, 16)}`;
 };

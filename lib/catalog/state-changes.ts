@@ -1,11 +1,18 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ConflictError } from '../errors.ts';
 import { copyMayBecome, type PointCopy } from './point-copy.ts';
 import { mayBecome, type RestorePoint } from './restore-point.ts';
 
+/** JSON with the fields of every object in the order of their names. */
+const orderedJson = (value: unknown): string =>
+  JSON.stringify(value, (_name, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+
 /** Whether two values are the same once stored as JSON (absent and undefined are one). */
 export const sameStoredValue = (a: unknown, b: unknown): boolean =>
-  isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)));
+  orderedJson(a) === orderedJson(b);
 
 /**
  * Throws a `ConflictError` that names both states when a point must not change like this. While a

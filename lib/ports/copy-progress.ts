@@ -69,7 +69,7 @@ export interface CopyProgress {
   /** Drops everything known about a copy: its manifest tells the rest. */
   forget(copy: CopyKey): Promise<void>;
 
-  /** Notes that `holder` (a run id with its target) reads the snapshot, so nobody revokes its grant. */
+  /** Notes that `holder` reads the snapshot, so nobody else's end revokes its grant. */
   holdGrant(snapshotId: string, holder: string): Promise<void>;
   /** Answers how many other holders are left. */
   dropGrant(snapshotId: string, holder: string): Promise<number>;

@@ -15,6 +15,8 @@ export interface DiskToMake {
   readonly securityProfile?: ArmBody;
   readonly purchasePlan?: ArmBody;
   readonly supportedCapabilities?: ArmBody;
+  /** Further properties as ARM names them: `networkAccessPolicy`, `tier`, … */
+  readonly moreProperties: ArmBody;
   readonly tags: Readonly<Record<string, string>>;
 }
 

@@ -4,6 +4,8 @@ export interface Subnet {
   readonly region: string;
   /** CIDR: `10.1.0.0/24`. */
   readonly addressPrefixes: readonly string[];
+  /** Whether an IP address lies in one of the prefixes; false for what is no address. */
+  contains(address: string): boolean;
 }
 
 /** Networks, as a restore looks at them. Throws what a retry may cure. */

@@ -29,7 +29,7 @@ export interface ChainBlob {
 /**
  * Chains of disk copies in one container. Sizes are those of the page blob: the disk and 512 bytes
  * of VHD footer. Writers hold an infinite lease, and every write carries its id, so a writer whose
- * lease was taken over gets a `ConflictError`. Throttling is a `ThrottledError`.
+ * lease was taken over, and only such a one, gets a `ConflictError`. Throttling is a `ThrottledError`.
  */
 export interface ReplicaStore {
   /** The chains of one disk, by blob path. */
@@ -57,6 +57,8 @@ export interface ReplicaStore {
 export interface BegunReplica {
   /** The blob did not exist: nothing in it is allocated. */
   readonly created: boolean;
+  /** The blob's ETag once nobody else could write any more, before `begin` changed anything. */
+  readonly etag: string;
   /** The known lease that was in force until now. Absent: the blob may have had other writers. */
   readonly takenOverFrom?: string;
 }

@@ -30,7 +30,10 @@ export interface OpenSnapshot {
   readonly sizeBytes: number;
   /** Allocated ranges inside `window`, ascending. */
   listAllocated(window: ByteRange, signal?: AbortSignal): Promise<readonly ByteRange[]>;
-  /** What differs from `previous`, an older snapshot of the same family, inside `window`. */
+  /**
+   * What differs from `previous`, an older snapshot of the same family, inside `window`. A
+   * `BackupError` `DiffRefused`: the platform does not compare these two.
+   */
   listChanged(
     previous: OpenSnapshot,
     window: ByteRange,

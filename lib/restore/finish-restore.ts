@@ -1,0 +1,42 @@
+import { done, type Outcome } from '../outcome.ts';
+import { releaseManifest } from './manifest-lease.ts';
+import { removeMadeBlob } from './remove-made.ts';
+import type { RestorePlan } from './restore-plan.ts';
+import type { RestorePorts } from './restore-ports.ts';
+import { readRestoreSource } from './restore-source.ts';
+import { userTags } from './run-tags.ts';
+
+export interface FinishRestoreInput {
+  readonly runId: string;
+  readonly plan: RestorePlan;
+}
+
+/** Hands everything that the run made to the user: their tags, none of ours. May be repeated. */
+export const finishRestore = async (
+  ports: RestorePorts,
+  { runId, plan }: FinishRestoreInput,
+): Promise<Outcome<{ readonly vmId: string }>> => {
+  const read = await readRestoreSource(ports, plan.origin);
+  if (!read.ok) return read;
+  const { configuration, disks } = read.value.point;
+  // From here on nothing is undone: what a disaster needs is the VM, with our tags or without.
+  for (const row of await ports.catalog.listMade(runId)) {
+    if (row.kind === 'scratchBlob') await removeMadeBlob(ports, row);
+    await ports.catalog.forgetMade(row);
+  }
+  for (const step of plan.steps) {
+    if (step.kind === 'restoreDisk') {
+      const lun = disks.find((disk) => disk.diskKey === step.diskKey)?.lun;
+      const captured = configuration.disks.find((disk) => disk.lun === lun);
+      await ports.disks.replaceDiskTags(step.diskId, userTags(captured?.tags ?? {}));
+    } else if (step.kind === 'createNic') {
+      const captured = configuration.nics[step.nicIndex];
+      await ports.vms.replaceNicTags(step.nicId, userTags(captured?.tags ?? {}));
+    } else if (step.kind === 'createVm') {
+      await ports.vms.replaceVmTags(step.vmId, userTags(configuration.tags));
+    }
+  }
+  await releaseManifest(ports, plan.origin);
+  ports.events.emit('RestoreFinished', { runId, vmId: plan.vmId });
+  return done({ vmId: plan.vmId });
+};

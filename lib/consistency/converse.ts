@@ -1,4 +1,5 @@
 import { done, type Outcome, type Refusal, refused } from '../outcome.ts';
+import type { GuestCommandState } from '../ports/guest-commands.ts';
 import type { ConsistencyPorts } from './consistency-ports.ts';
 import type {
   DoneMessage,
@@ -111,7 +112,7 @@ async function awaitHello(
     const message = await hear(Math.min(leftMs, COMMAND_STATE_EVERY_MS));
     if (message?.type === 'hello') return done(message);
     if (message?.type === 'failed') return guestFailed(message.stage, message.reason);
-    const state = await ports.commands.readState(plan.commandId);
+    const state = await readCommandState(ports, plan);
     if (state?.execution === 'failed' || state?.execution === 'succeeded') {
       // It may have spoken between our last look and its end.
       const late = await hear(0);
@@ -123,6 +124,20 @@ async function awaitHello(
         plan.point.vmId,
       );
     }
+  }
+}
+
+/** Only helps to end the wait early: when it cannot be read, the wait goes on. */
+async function readCommandState(
+  ports: ConsistencyPorts,
+  plan: LockstepAttempt,
+): Promise<GuestCommandState | undefined> {
+  try {
+    return await ports.commands.readState(plan.commandId);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    ports.events.emit('GuestCommandStateUnknown', { commandId: plan.commandId, message });
+    return undefined;
   }
 }
 

@@ -127,6 +127,15 @@ def blocks_of_mount(mount):
     return [name] if name else []
 
 
+def block_under_file(path):
+    """The block device of the file system that a file lies on."""
+    try:
+        number = os.stat(path).st_dev
+    except OSError:
+        return None
+    return block_name("%d:%d" % (os.major(number), os.minor(number)))
+
+
 def parts_of(name):
     """Partitions of a disk."""
     base = "/sys/class/block/" + name
@@ -136,6 +145,10 @@ def parts_of(name):
 def disks_below(name):
     """The disks that a device stands on, through partitions, LVM, RAID and encryption."""
     base = "/sys/class/block/" + name
+    backing_file = read_text(base + "/loop/backing_file")
+    if backing_file:
+        under = block_under_file(backing_file)
+        return disks_below(under) if under else {name}
     slaves = list_dir(base + "/slaves")
     if slaves:
         return set(disk for slave in slaves for disk in disks_below(slave))
@@ -262,7 +275,7 @@ class Survey:
         elif kind not in FREEZABLE:
             reason = "%s cannot be frozen" % kind
         disks = set(disk for block in blocks for disk in disks_below(block))
-        is_loop = any(name.startswith("loop") for name in disks)
+        is_loop = any(name.startswith("loop") for name in blocks)
         depth = point.rstrip("/").count("/") + (1000 if is_loop else 0)
         entry = {
             "mountPoint": point,
@@ -290,8 +303,7 @@ class Survey:
             if line.split()[1] == "partition":
                 name = block_of_path(path)
             else:
-                number = os.stat(path).st_dev
-                name = block_name("%d:%d" % (os.major(number), os.minor(number)))
+                name = block_under_file(path)
             if name:
                 self.uncovered[name] = (path, "swap is written past every file system")
 
@@ -482,29 +494,32 @@ def thaw_all(opened):
 def watch(pipe, opened, channel_arguments):
     """The watchdog: thaws at the deadline, and when the first process is gone, whatever the cause."""
     deadline = None
-    armed_at = None
+    armed_at = 0.0
+    told = b""
     while True:
         wait = None
         if deadline is not None:
+            left = deadline - time.monotonic()
             # Past the deadline it thaws again and again: the first process may still be freezing.
-            wait = max(0.1, deadline - time.monotonic())
+            wait = left if left > 0 else 0.1
         ready, _, _ = select.select([pipe], [], [], wait)
         if deadline is not None and time.monotonic() >= deadline:
             thaw_all(opened)
         if not ready:
             continue
         data = os.read(pipe, 64)
-        if data.startswith(b"A"):
-            armed_at = time.monotonic()
-            deadline = float(data[1:].split(b"\n", 1)[0])
-        elif data.startswith(b"D"):
-            return
-        elif not data:
-            if deadline is None:
+        told += data
+        while b"\n" in told:
+            line, told = told.split(b"\n", 1)
+            if line == b"D":
                 return
-            results = thaw_all(opened)
-            held_ms = int((time.monotonic() - armed_at) * 1000)
-            report_death(results, held_ms, channel_arguments)
+            armed_at = time.monotonic()
+            deadline = float(line[1:])
+        if not data:
+            if deadline is not None:
+                results = thaw_all(opened)
+                held_ms = int((time.monotonic() - armed_at) * 1000)
+                report_death(results, held_ms, channel_arguments)
             return
 
 
@@ -601,20 +616,24 @@ def hold(channel, opened, watchdog, deadline_ms, survey):
     deadline = start + deadline_ms / 1000.0
     watchdog.arm(deadline + WATCHDOG_LAG_S)
     cause = "failure"
-    frozen, problem = [], None
+    frozen, problem = opened, "it was interrupted"
     channel.frozen = True
     try:
         frozen, problem = freeze_all(opened, deadline)
         if problem is None:
+            problem = "the service could not be told"
             channel.say("frozen", {
                 "mounts": [{"mountPoint": point, "ok": True} for point, _ in frozen],
                 "deadlineMs": deadline_ms, "monotonicMs": monotonic_ms(), "utc": now_utc(),
             }, give_up_s=max(0.0, deadline - time.monotonic()))
+            problem = None
             cause = wait_for_release(channel, deadline)
-    except (OSError, http.client.HTTPException, SessionGone, HelperError, Terminated):
+    except (OSError, http.client.HTTPException, SessionGone, HelperError, Terminated, ValueError):
         cause = "failure"
     finally:
-        results = thaw_all(opened if problem is None else frozen)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # nothing interrupts the thaw
+        results = thaw_all(frozen)
         held_ms = int((time.monotonic() - start) * 1000)
         channel.frozen = False
         watchdog.end()
@@ -728,7 +747,7 @@ def main():
     except SessionGone as error:
         sys.stderr.write("the session is closed: %s\n" % error)
         return 1
-    except (HelperError, Terminated) as error:
+    except (HelperError, Terminated, OSError, ValueError) as error:
         sys.stderr.write("ended: %s\n" % (str(error) or "terminated"))
         return 1
 

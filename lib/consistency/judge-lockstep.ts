@@ -42,7 +42,7 @@ export function judgeLockstep(evidence: LockstepEvidence): Verdict {
     achieved,
     reasons: [...(doubts.length > 0 ? doubts : [HELD]), ...notesOnHooks(evidence)],
     evidence: events,
-    ...(thawed === undefined ? {} : { freezeHeldMs: thawed.heldMs }),
+    ...(thawed === undefined ? {} : { freezeHeldMs: Math.round(thawed.heldMs) }),
     ...(slowest === undefined ? {} : { slowestSnapshotMs: slowest }),
   };
 }

@@ -19,6 +19,7 @@ export interface RecordPointInput extends PointInput {
 /**
  * Makes the point visible: its copies first, then the point's own row, which settles it. Repeatable
  * at every step. Refuses `DisksChanged` when a disk came, went or was replaced meanwhile,
+ * `AttemptEnded` when another execution doomed this set,
  * `LabelMissed` when the verdict is lower than what the request accepts, `SetIncomplete`, and
  * `PointNotPreparing` when the point was failed meanwhile.
  */
@@ -38,7 +39,10 @@ export async function recordPoint(
   if (point.state === 'preparing') {
     const disks = withSnapshots(point, input.snapshots);
     if (!disks.ok) return disks;
-    const refusal = refuseLabel(point, input.verdict) ?? (await refuseDisks(ports, point));
+    const refusal =
+      refuseLabel(point, input.verdict) ??
+      (await refuseEndedAttempt(ports, input)) ??
+      (await refuseDisks(ports, point));
     if (refusal !== undefined) return refusal;
     await createCopies(ports, input);
     const recorded: RestorePoint = {
@@ -85,6 +89,31 @@ function refuseLabel({ requested, pointId }: RestorePoint, verdict: Verdict): Re
     `Wanted ${requested.label}, achieved ${verdict.achieved}, and nothing below ${lowest} is accepted: ${verdict.reasons.join(' ')}`,
     pointId,
   );
+}
+
+/**
+ * A set may come from an execution whose host was given up and lived on: the next execution has
+ * doomed its snapshots, so they must not become a point.
+ */
+async function refuseEndedAttempt(
+  { catalog }: ConsistencyPorts,
+  input: RecordPointInput,
+): Promise<Refusal | undefined> {
+  const rows = await catalog.listMade(input.runId);
+  const isOurs = ({ snapshot }: DiskSnapshotTaken): boolean =>
+    rows.some(
+      (row) =>
+        row.kind === 'snapshot' &&
+        row.state === 'made' &&
+        row.resourceId.toLowerCase() === snapshot.snapshotId.toLowerCase(),
+    );
+  return input.snapshots.every(isOurs)
+    ? undefined
+    : refused(
+        'AttemptEnded',
+        `Attempt ${input.attempt} of point ${input.pointId} was ended by a later one; its snapshots are not used.`,
+        input.pointId,
+      );
 }
 
 /** A disk that came or went while the set was taken is missing from it, or is no longer the VM's. */

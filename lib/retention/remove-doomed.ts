@@ -1,3 +1,4 @@
+import { vmKeyOfRun } from '../catalog/identifiers.ts';
 import type { MadeKind, MadeResource } from '../catalog/run.ts';
 import { BackupError } from '../errors.ts';
 import type { EventSink } from '../events.ts';
@@ -17,7 +18,7 @@ export type Removal =
 export type DoomedRemover = (made: MadeResource) => Promise<Removal>;
 
 export interface RemoveDoomedPorts {
-  readonly catalog: Pick<CatalogStore, 'listDoomed' | 'forgetMade' | 'doom'>;
+  readonly catalog: Pick<CatalogStore, 'listDoomed' | 'listPoints' | 'forgetMade' | 'doom'>;
   readonly clock: Clock;
   readonly events: EventSink;
   /** A kind without a remover stays doomed, and is reported. */
@@ -65,6 +66,11 @@ async function removeOne(ports: RemoveDoomedPorts, row: MadeResource): Promise<b
   const remover = ports.removers[row.kind];
   let why: string;
   try {
+    if (await isKeptByPoint(ports.catalog, row)) {
+      await ports.catalog.forgetMade(row);
+      ports.events.emit('DoomedKept', { resourceId: row.resourceId, runId: row.runId });
+      return true;
+    }
     const removal: Removal =
       remover === undefined
         ? { state: 'later', reason: `nothing here can remove a ${row.kind}` }
@@ -85,6 +91,27 @@ async function removeOne(ports: RemoveDoomedPorts, row: MadeResource): Promise<b
   ports.events.emit('DoomedNotRemoved', { kind: row.kind, resourceId: row.resourceId, why });
   await keepDoomed(ports, row, why);
   return false;
+}
+
+/**
+ * Whether the run that doomed a snapshot recorded a point with it after all: two executions of one
+ * activity may overlap, one dooming what the other records. A point that expires is doomed by the run
+ * that expires it, never by the one that made it.
+ */
+async function isKeptByPoint(
+  catalog: RemoveDoomedPorts['catalog'],
+  { kind, runId, resourceId }: MadeResource,
+): Promise<boolean> {
+  const vmKey = vmKeyOfRun(runId);
+  if (kind !== 'snapshot' || vmKey === undefined) return false;
+  const points = await catalog.listPoints({ vmKey });
+  const id = resourceId.toLowerCase();
+  return points.some(
+    (point) =>
+      point.runId === runId &&
+      point.state === 'recorded' &&
+      point.disks.some((disk) => disk.snapshot?.snapshotId.toLowerCase() === id),
+  );
 }
 
 const LAST_TRY = ' | last try: ';

@@ -1,9 +1,9 @@
 /** Called around every method call of a fake: a throw is what the caller sees. */
 export interface FaultHooks {
   /** The call has no effect. */
-  readonly before?: (method: string) => void;
+  readonly before?: (method: string) => unknown;
   /** The call has had its effect, but its answer is lost. */
-  readonly after?: (method: string) => void;
+  readonly after?: (method: string) => unknown;
 }
 
 /** `port` with hooks around each method, also of the objects that its methods answer. */
@@ -35,6 +35,7 @@ const SYNCHRONOUS: ReadonlySet<string> = new Set([
   'find',
   'resourceIdOf',
   'resourceGroupId',
+  'contains',
 ]);
 
 const hasMethods = (value: unknown): value is object =>

@@ -7,6 +7,8 @@ export interface MemoryReplicas extends ReplicaStore {
   /** The page blob as it is now. */
   image(blobPath: string): MemoryImage;
   sealedImage(blobPath: string, blobSnapshot: string): MemoryImage;
+  /** A write of somebody else, which leaves no other trace than the ETag. */
+  touch(blobPath: string): void;
   removeSnapshot(blobPath: string, blobSnapshot: string): void;
   readonly paths: readonly string[];
   readonly bytesWritten: number;
@@ -106,6 +108,7 @@ export const createMemoryReplicas = (options: MemoryReplicasOptions): MemoryRepl
       if (found === undefined) throw new BackupError('BlobNotFound', `no ${blobSnapshot}`);
       return found.image;
     },
+    touch: (blobPath) => changed(find(blobPath)),
     removeSnapshot(blobPath, blobSnapshot) {
       const blob = find(blobPath);
       blob.snapshots = blob.snapshots.filter((one) => one.blobSnapshot !== blobSnapshot);
@@ -147,6 +150,7 @@ export const createMemoryReplicas = (options: MemoryReplicasOptions): MemoryRepl
       };
       blobs.set(blobPath, blob);
       const before = blob.leaseId;
+      const etag = `"${blob.version}"`;
       blob.leaseId = leaseId;
       if (blob.image.sizeBytes < sizeBytes) blob.image.resize(sizeBytes);
       blob.stamp = stamp;
@@ -155,6 +159,7 @@ export const createMemoryReplicas = (options: MemoryReplicasOptions): MemoryRepl
         before !== undefined && knownLeaseIds.includes(before) ? before : undefined;
       return {
         created: known === undefined,
+        etag,
         ...(takenOverFrom === undefined ? {} : { takenOverFrom }),
       };
     },

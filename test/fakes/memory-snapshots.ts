@@ -44,6 +44,9 @@ export const createMemorySnapshots = (): MemorySnapshots => {
     async listChanged(previous, window) {
       grant(snapshotId);
       grant(previous.snapshotId);
+      if (find(snapshotId).snapshot.familyId !== find(previous.snapshotId).snapshot.familyId) {
+        throw new BackupError('DiffRefused', 'BlobGenerationMismatch');
+      }
       return find(snapshotId).image.changedSince(find(previous.snapshotId).image, window);
     },
     async read(offset, into) {

@@ -1,3 +1,4 @@
+import { isInPrefixes } from '../../lib/azure/address-prefixes.ts';
 import type { Manifest } from '../../lib/catalog/manifest.ts';
 import type { RestorePoint } from '../../lib/catalog/restore-point.ts';
 import type { Outcome } from '../../lib/outcome.ts';
@@ -46,11 +47,13 @@ export const createRestoreWorld = (
     subnetId: PAIRED_SUBNET_ID,
     region: 'northeurope',
     addressPrefixes: ['10.9.0.0/24'],
+    contains: (address) => isInPrefixes(['10.9.0.0/24'], address),
   });
   arm.subnets.set(SAMPLE_SUBNET_ID.toLowerCase(), {
     subnetId: SAMPLE_SUBNET_ID,
     region: 'westeurope',
     addressPrefixes: ['10.1.0.0/24'],
+    contains: (address) => isInPrefixes(['10.1.0.0/24'], address),
   });
   const manifests = createMemoryManifests();
   const replicas = createMemoryReplicas({ fetch: () => undefined });

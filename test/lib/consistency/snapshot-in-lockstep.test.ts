@@ -1,39 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TAGS } from '../../../lib/catalog/storage-layout.ts';
-import { failPoint } from '../../../lib/consistency/fail-point.ts';
 import { snapshotInLockstep } from '../../../lib/consistency/snapshot-in-lockstep.ts';
 import { ThrottledError } from '../../../lib/errors.ts';
-import { createLockstepWorld, type LockstepWorld, RUN_ID } from '../../fakes/lockstep-world.ts';
-import { createPortFaults, type FaultMode } from '../../fakes/port-faults.ts';
-
-/** Every freeze ended, and not after its deadline. */
-const expectNobodyFrozen = async (world: LockstepWorld, deadlineMs = 10_000): Promise<void> => {
-  await world.guest.idle();
-  for (const freeze of world.guest.freezes) {
-    expect(freeze.thawedAtMs).toBeDefined();
-    expect((freeze.thawedAtMs ?? 0) - freeze.frozenAtMs).toBeLessThanOrEqual(deadlineMs + 1);
-  }
-};
-
-/** Everything that exists has a row that says who must delete it. */
-const expectNothingForgotten = async (
-  world: LockstepWorld,
-  state: 'made' | 'doomed' | 'any',
-  kept: readonly string[] = [],
-): Promise<void> => {
-  const rows = await world.catalog.listMade(RUN_ID);
-  const known = new Map(rows.map((row) => [row.resourceId, row.state]));
-  const existing = [
-    ...[...world.snapshots.taken.values()].map((one) => one.resource.snapshotId),
-    ...world.guest.commands.keys(),
-    ...[...world.channel.sessions.keys()].map((id) => world.channel.idOf(id)),
-  ].filter((id) => !kept.includes(id));
-  for (const id of existing) {
-    expect(known.has(id), `${id} has no row`).toBe(true);
-    if (state !== 'any') expect(known.get(id), id).toBe(state);
-  }
-};
+import { expectNobodyFrozen, expectNothingForgotten } from '../../fakes/lockstep-expectations.ts';
+import { createLockstepWorld, RUN_ID } from '../../fakes/lockstep-world.ts';
+import { createPortFaults } from '../../fakes/port-faults.ts';
 
 describe('snapshotInLockstep', () => {
   it('takes all disks inside one freeze, and says so with evidence', async () => {
@@ -291,45 +263,5 @@ describe('snapshotInLockstep', () => {
       expect(instantMs).toBeGreaterThan(freeze?.frozenAtMs ?? Number.NaN);
       expect(instantMs).toBeLessThan(freeze?.thawedAtMs ?? Number.NaN);
     }
-  });
-
-  describe('whichever call of a port fails', () => {
-    const cases: readonly FaultMode[] = ['before', 'after', 'hang'];
-    it.each(cases)('leaves nobody frozen and nothing forgotten (%s)', async (mode) => {
-      const whole = await createLockstepWorld();
-      await snapshotInLockstep(whole.ports, whole.input);
-      const total = whole.faults.calls.length;
-      expect(total).toBeGreaterThan(30);
-      for (let at = 1; at <= total; at += 1) {
-        const faults = createPortFaults({ at, mode });
-        const world = await createLockstepWorld({ faults });
-        const attempt = snapshotInLockstep(world.ports, world.input).then(
-          (outcome) => outcome,
-          () => 'threw' as const,
-        );
-        const outcome = await Promise.race([
-          attempt,
-          world.clock.sleep(600_000).then(() => 'never ended' as const),
-        ]);
-        await expectNobodyFrozen(world);
-        expect(faults.struck(), `call ${at}`).toBe(true);
-        const name = faults.calls[at - 1] ?? '';
-        if (typeof outcome === 'object' && outcome.ok) {
-          const ids = outcome.value.snapshots.map((taken) => taken.snapshot.snapshotId);
-          await expectNothingForgotten(world, 'any', ids);
-        } else {
-          await expectNothingForgotten(world, 'any');
-        }
-        // Whatever is left, the end of the run dooms it.
-        if (typeof outcome !== 'object' || !outcome.ok) {
-          const failed = await failPoint(
-            { ...world.ports, catalog: world.catalog },
-            { ...world.input, errorCode: 'Test', message: name },
-          );
-          expect(failed.ok).toBe(true);
-          await expectNothingForgotten(world, 'doomed');
-        }
-      }
-    });
   });
 });

@@ -63,6 +63,12 @@ export interface DiskCopyInput extends CopyInput {
   readonly diskKey: string;
 }
 
+/**
+ * Who holds a snapshot's grant open. Of a target's runs one works on a VM at a time, so a run that
+ * died is no holder of its own: the next one goes on in its place.
+ */
+export const grantHolderOf = ({ target }: Pick<CopyKey, 'target'>): string => `replicate~${target}`;
+
 /** Largest disk that a page blob holds with its footer: 8 TiB (Azure's "Scale targets"). */
 export const LARGEST_DISK_BYTES = 8191 * 1024 ** 3;
 

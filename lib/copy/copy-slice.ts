@@ -103,7 +103,7 @@ export async function copySlice(
       }
     }
   } catch (error) {
-    if (error instanceof ConflictError) return superseded(input);
+    if (error instanceof ConflictError) return superseded(input, error);
     throw error;
   } finally {
     // Also when a later segment failed: the next slice need not be refused again.
@@ -208,9 +208,12 @@ async function noteMover(
 }
 
 /** Another attempt, or another point, holds the lease: this one has nothing more to do. */
-export const superseded = (input: DiskCopyInput & { readonly attempt: string }): Refusal =>
+export const superseded = (
+  input: DiskCopyInput & { readonly attempt: string },
+  cause?: ConflictError,
+): Refusal =>
   refused(
     'CopySuperseded',
-    `Attempt ${input.attempt} at copying disk ${input.diskKey} of point ${input.pointId} was taken over by a later one.`,
+    `Attempt ${input.attempt} at copying disk ${input.diskKey} of point ${input.pointId} was taken over by a later one${cause === undefined ? '' : ` (${cause.message})`}.`,
     input.diskKey,
   );

@@ -14,6 +14,7 @@ export type BaseReason =
   | 'familyChanged'
   | 'previousSourceGone'
   | 'previousSourceReplaced'
+  | 'diffRefused'
   | 'sourceShrank'
   | 'sourceSizeCrossed4TiB';
 
@@ -34,6 +35,8 @@ export interface ChainFacts {
   readonly chains: readonly ChainBlob[];
   /** The managed snapshot that the head was copied from, if it still exists. */
   readonly previousSource: SnapshotFacts | undefined;
+  /** The platform was asked to compare the two snapshots, and would not. */
+  readonly diffRefused: boolean;
 }
 
 export type ChainDecision =
@@ -46,8 +49,6 @@ export type ChainDecision =
       readonly kind: 'increment';
       readonly chainId: string;
       readonly previous: ManifestDisk;
-      /** The blob is as it was when the head was sealed: nothing of another point is in it. */
-      readonly clean: boolean;
     };
 
 /** Diffs do not reach over a resize past 4 TiB (Azure's "Restrictions of incremental snapshots"). */
@@ -61,16 +62,11 @@ export const decideChain = (facts: ChainFacts): ChainDecision => {
   const blob = facts.chains.find((chain) => chain.chainId === head.disk.chainId);
   const reason = reasonAgainstIncrement(facts, head, blob);
   if (reason !== undefined) return baseBecause(reason, facts);
-  return {
-    kind: 'increment',
-    chainId: head.disk.chainId,
-    previous: head.disk,
-    clean: blob?.etag === head.disk.etagAtSeal,
-  };
+  return { kind: 'increment', chainId: head.disk.chainId, previous: head.disk };
 };
 
 const reasonAgainstIncrement = (
-  { pointId, disk, snapshot, previousSource }: ChainFacts,
+  { pointId, disk, snapshot, previousSource, diffRefused }: ChainFacts,
   head: ChainHead,
   blob: ChainBlob | undefined,
 ): BaseReason | undefined => {
@@ -93,7 +89,7 @@ const reasonAgainstIncrement = (
   if (head.disk.sizeBytes <= DIFF_BOUNDARY_BYTES && disk.sizeBytes > DIFF_BOUNDARY_BYTES) {
     return 'sourceSizeCrossed4TiB';
   }
-  return undefined;
+  return diffRefused ? 'diffRefused' : undefined;
 };
 
 /**

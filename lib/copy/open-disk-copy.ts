@@ -1,17 +1,20 @@
 import type { Manifest } from '../catalog/manifest.ts';
-import type { PointDisk, RestorePoint } from '../catalog/restore-point.ts';
+import type { DiskSnapshot, PointDisk, RestorePoint } from '../catalog/restore-point.ts';
 import { chainBlobPath } from '../catalog/storage-layout.ts';
-import { MalformedDataError } from '../errors.ts';
+import { PAGE_BYTES } from '../digest/page-sum.ts';
+import { BackupError, MalformedDataError } from '../errors.ts';
 import { done, type Outcome, refused } from '../outcome.ts';
 import type { CopyAttempt } from '../ports/copy-progress.ts';
 import type { ChainBlob } from '../ports/replica-store.ts';
 import type { ReplicaTarget } from '../ports/replica-target.ts';
+import type { OpenSnapshot } from '../ports/snapshot-reader.ts';
 import {
   type CopyPorts,
   type DiskCopyInput,
   findPointDisk,
   findRecordedPoint,
   findTarget,
+  grantHolderOf,
   LARGEST_DISK_BYTES,
 } from './copy-ports.ts';
 import { type ChainDecision, type ChainHead, decideChain } from './decide-chain.ts';
@@ -36,7 +39,7 @@ export async function openDiskCopy(
   input: DiskCopyInput,
 ): Promise<Outcome<OpenedDiskCopy>> {
   const { progress, snapshots, events } = ports;
-  const { runId, diskKey } = input;
+  const { diskKey } = input;
   const target = findTarget(ports, input.target);
   if (!target.ok) return target;
   const point = await findRecordedPoint(ports, input);
@@ -66,24 +69,7 @@ export async function openDiskCopy(
     );
   }
 
-  const { decision, chains } = await decide(ports, target.value, point.value, {
-    ...disk.value,
-    snapshot,
-  });
-  // Noted before the first read opens a grant, so that a dead run's grant is found and closed.
-  const read = [snapshot.snapshotId];
-  if (decision.kind === 'increment') read.push(decision.previous.source.snapshotId);
-  for (const snapshotId of read) {
-    await ports.catalog.noteMade({
-      runId,
-      kind: 'sasGrant',
-      resourceId: snapshotId,
-      state: 'made',
-      sinceUtc: ports.clock.now().toISOString(),
-    });
-    await progress.holdGrant(snapshotId, runId);
-  }
-
+  const { decision, chains } = await decide(ports, target.value, point.value, disk.value, input);
   const attempt = await takeOverChain(ports, target.value, input, {
     earlier,
     decision,
@@ -122,26 +108,58 @@ async function isSealed(
 }
 
 async function decide(
-  { snapshots }: CopyPorts,
+  ports: CopyPorts,
   target: ReplicaTarget,
-  point: RestorePoint,
-  disk: PointDisk & { readonly snapshot: NonNullable<PointDisk['snapshot']> },
+  { vmKey, pointId }: RestorePoint,
+  disk: PointDisk & { readonly snapshot: DiskSnapshot },
+  input: DiskCopyInput,
 ): Promise<{ readonly decision: ChainDecision; readonly chains: readonly ChainBlob[] }> {
-  const head = await findHead(target, point.vmKey, disk.diskKey);
-  const chains = await target.replicas.listChains(point.vmKey, disk.diskKey);
+  const { snapshots } = ports;
+  const { snapshot } = disk;
+  const head = await findHead(target, vmKey, disk.diskKey);
+  const chains = await target.replicas.listChains(vmKey, disk.diskKey);
   const previousSource =
     head === undefined || head === 'unreadable'
       ? undefined
       : await snapshots.describe(head.disk.source.snapshotId);
-  const decision = decideChain({
-    pointId: point.pointId,
-    disk,
-    snapshot: disk.snapshot,
-    head,
-    chains,
-    previousSource,
+  const facts = { pointId, disk, snapshot, head, chains, previousSource, diffRefused: false };
+  await holdGrant(ports, input, snapshot.snapshotId);
+  const decision = decideChain(facts);
+  if (decision.kind === 'base') return { decision, chains };
+  const { source, sizeBytes } = decision.previous;
+  await holdGrant(ports, input, source.snapshotId);
+  const diffRefused = await isDiffRefused(
+    snapshots.open(snapshot.snapshotId, disk.sizeBytes),
+    snapshots.open(source.snapshotId, sizeBytes),
+  );
+  return { decision: decideChain({ ...facts, diffRefused }), chains };
+}
+
+/** Asked of the first page: whether two snapshots can be compared does not depend on the window. */
+async function isDiffRefused(source: OpenSnapshot, previous: OpenSnapshot): Promise<boolean> {
+  try {
+    await source.listChanged(previous, { start: 0, end: Math.min(PAGE_BYTES, previous.sizeBytes) });
+    return false;
+  } catch (error) {
+    if (error instanceof BackupError && error.errorCode === 'DiffRefused') return true;
+    throw error;
+  }
+}
+
+/** Noted before the first read opens a grant, so that a dead run's grant is found and closed. */
+async function holdGrant(
+  { catalog, progress, clock }: CopyPorts,
+  input: DiskCopyInput,
+  snapshotId: string,
+): Promise<void> {
+  await catalog.noteMade({
+    runId: input.runId,
+    kind: 'sasGrant',
+    resourceId: snapshotId,
+    state: 'made',
+    sinceUtc: clock.now().toISOString(),
   });
-  return { decision, chains };
+  await progress.holdGrant(snapshotId, grantHolderOf(input));
 }
 
 /** The disk in the newest manifest of the VM: the container tells where a chain ends, no table. */

@@ -87,7 +87,7 @@ export async function sealDisk(
     events.emit('DiskSealed', { ...input, blobSnapshot: seal.blobSnapshot });
     return done({ blobSnapshot: seal.blobSnapshot });
   } catch (error) {
-    if (error instanceof ConflictError) return superseded(input);
+    if (error instanceof ConflictError) return superseded(input, error);
     throw error;
   }
 }

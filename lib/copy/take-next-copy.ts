@@ -1,5 +1,6 @@
 import type { PointCopy } from '../catalog/point-copy.ts';
 import { comparePointsNewestFirst } from '../catalog/point-order.ts';
+import type { RestorePoint } from '../catalog/restore-point.ts';
 import { done, type Outcome } from '../outcome.ts';
 import type { Versioned } from '../ports/catalog-store.ts';
 import { type CopyPorts, findTarget, readManifest } from './copy-ports.ts';
@@ -18,7 +19,8 @@ export type NextCopy =
 /**
  * The oldest point of the VM that this target lacks; its copy is `copying` from here on. One run
  * works on a VM and target at a time, so a copy that is `copying` already was left by a dead run,
- * and is taken first; should its runner live after all, the blob leases keep it out.
+ * and is taken up again; should its runner live after all, the blob leases keep it out. A point whose
+ * snapshots are gone is skipped.
  */
 export async function takeNextCopy(
   ports: CopyPorts,
@@ -48,6 +50,12 @@ export async function takeNextCopy(
       await markSealed(ports, row, manifest.value);
       continue;
     }
+    const gone = await findLostSnapshot(ports, point.value);
+    if (gone !== undefined) {
+      await skip(ports, row, `its snapshot ${gone} is gone`);
+      events.emit('CopySkipped', { runId, vmKey, pointId, target: targetName, snapshot: gone });
+      continue;
+    }
     if (row.value.state === 'pending') {
       const { reason: _, ...rest } = row.value;
       await catalog.updateCopy(
@@ -59,6 +67,21 @@ export async function takeNextCopy(
     return done({ pointId, disks: point.value.disks.map(({ diskKey }) => ({ diskKey })) });
   }
   return done({ nothing: true });
+}
+
+/** The name of a snapshot without which the point can never be copied. */
+async function findLostSnapshot(
+  { snapshots }: CopyPorts,
+  { disks }: RestorePoint,
+): Promise<string | undefined> {
+  const found = await Promise.all(
+    disks.map(async ({ name, snapshot }) => {
+      if (snapshot === undefined) return name;
+      const facts = await snapshots.describe(snapshot.snapshotId);
+      return facts?.uniqueId === snapshot.uniqueId ? undefined : snapshot.name;
+    }),
+  );
+  return found.find((name) => name !== undefined);
 }
 
 async function skip(ports: CopyPorts, row: Versioned<PointCopy>, reason: string): Promise<void> {

@@ -74,7 +74,7 @@ export async function takeOverChain(
           mover: earlier.mover,
           ...(earlier.moverReason === undefined ? {} : { moverReason: earlier.moverReason }),
         }
-      : { clean: begun.created || (decision.kind === 'increment' && decision.clean) }),
+      : { clean: begun.created || begun.etag === previous?.etagAtSeal }),
   };
   await progress.putAttempt(input, final);
   return final;

@@ -20,7 +20,20 @@ export interface PaceReport {
 /** Waiting longer is for the orchestration's timers: an activity that sleeps is paid for. */
 const LONGEST_WAIT_MS = 15_000;
 
-const FINAL_CODES: ReadonlySet<string> = new Set(['CopySourceRefused', 'CopySourceNotCopyable']);
+/** A source that is refused, missing rights and missing blobs do not come right in a minute. */
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  'CopySourceRefused',
+  'CopySourceNotCopyable',
+  'DiffRefused',
+  'AuthorizationFailure',
+  'AuthorizationPermissionMismatch',
+  'InsufficientAccountPermissions',
+  'AccountIsDisabled',
+  'BlobNotFound',
+  'ContainerNotFound',
+  'InvalidPageRange',
+  'InvalidHeaderValue',
+]);
 
 /** Errors that trying again at once cannot cure: somebody else took over, or the source is refused. */
 const isWorthRetrying = (error: unknown): boolean =>

@@ -52,6 +52,7 @@ const facts: ChainFacts = {
   head,
   chains: [chain],
   previousSource: { ...headDisk.source, sizeBytes: disk.sizeBytes },
+  diffRefused: false,
 };
 const newChain = now.pointId.slice(2);
 
@@ -61,13 +62,7 @@ describe('decideChain', () => {
       kind: 'increment',
       chainId: 'chain-1',
       previous: headDisk,
-      clean: true,
     });
-  });
-
-  test('a blob that was written since its seal is not clean', () => {
-    const written = { ...facts, chains: [{ ...chain, etag: '0x2' }] };
-    expect(decideChain(written)).toMatchObject({ kind: 'increment', clean: false });
   });
 
   test('a source that was re-created at another time of the same text form is the same', () => {
@@ -106,6 +101,7 @@ describe('decideChain', () => {
       'previousSourceReplaced',
       { previousSource: { ...headDisk.source, uniqueId: 'another', sizeBytes: 1 } },
     ],
+    ['diffRefused', { diffRefused: true }],
     ['sourceShrank', { disk: { ...disk, sizeBytes: disk.sizeBytes - 512 } }],
     ['sourceSizeCrossed4TiB', { disk: { ...disk, sizeBytes: 5 * TIB } }],
   ])('begins a new chain because of %s', (reason, change) => {

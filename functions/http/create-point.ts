@@ -1,4 +1,3 @@
-import type { HttpRequest } from '@azure/functions';
 import { VM_KEY_PATTERN, vmKeyOf } from '../../lib/catalog/identifiers.ts';
 import {
   type ConsistencyLabel,
@@ -6,6 +5,7 @@ import {
   LABELS,
   meetsLabel,
 } from '../../lib/catalog/labels.ts';
+import { closeDeadRun } from '../shared/dead-runs.ts';
 import {
   accepted,
   type HttpCall,
@@ -13,10 +13,11 @@ import {
   registerRoute,
 } from '../shared/http-handler.ts';
 import { compileSchema, readBody } from '../shared/http-input.ts';
-import { findInstance, hasEnded, runIdOfInstance, startInstance } from '../shared/instances.ts';
+import { findInstance, hasEnded, runIdOfInstance } from '../shared/instances.ts';
 import { instanceIds, orchestrations } from '../shared/names.ts';
 import { fieldProblem, notFoundProblem, ProblemError } from '../shared/problems.ts';
-import { endRun, newRunId, noteRunStarted } from '../shared/runs.ts';
+import { newRunId } from '../shared/runs.ts';
+import { startRun } from '../shared/start-run.ts';
 import type { ProtectVmInput } from '../shared/wire.ts';
 
 interface CreatePointBody {
@@ -65,7 +66,8 @@ const validateBody = compileSchema<CreatePointBody>({
 });
 
 /** Starts a run that makes one restore point of one VM now. */
-export const createPoint: HttpHandler = async ({ request, services, client }) => {
+export const createPoint: HttpHandler = async (call) => {
+  const { request, services, client } = call;
   const body = await readBody(request, validateBody);
   const requested = consistencyOf(body.consistency);
   const known = services.settings.replicaTargets.map((target) => target.name);
@@ -78,18 +80,12 @@ export const createPoint: HttpHandler = async ({ request, services, client }) =>
   const { vmKey, vmId } = await findVm(services, body);
 
   const instanceId = instanceIds.protect(vmKey);
-  await refuseSecondRun({ client, request }, instanceId);
+  await refuseSecondRun(call, instanceId);
   const runId = newRunId(services, 'protect', vmKey);
   const input: ProtectVmInput = { runId, vmId, requested, targets };
-  await noteRunStarted(services, { runId, kind: 'protect', vmKey, instanceId });
-  const started = await startInstance(client, orchestrations.protectVm, instanceId, { ...input });
-  if (!started) {
-    const failure = {
-      errorCode: 'RunInProgress',
-      message: 'Another run of this VM was started at the same moment',
-    };
-    await endRun(services, { runId, state: 'failed', failure });
-    await refuseSecondRun({ client, request }, instanceId);
+  const run = { runId, kind: 'protect', vmKey, instanceId } as const;
+  if (!(await startRun(services, client, run, orchestrations.protectVm, { ...input }))) {
+    await refuseSecondRun(call, instanceId);
   }
   return accepted(runId, { vmKey });
 };
@@ -138,18 +134,24 @@ async function findVm(
   );
 }
 
-/** One run of a VM at a time: a second one is refused, not queued. */
+/**
+ * One run of a VM at a time: a second one is refused, not queued. A run whose instance died counts
+ * as going until what it made is removed.
+ */
 async function refuseSecondRun(
-  { client, request }: Pick<HttpCall, 'client'> & { readonly request: HttpRequest },
+  { client, request, services }: HttpCall,
   instanceId: string,
 ): Promise<void> {
   const existing = await findInstance(client, instanceId);
-  if (existing === undefined || hasEnded(existing)) return;
+  if (existing === undefined) return;
+  if (hasEnded(existing) && !(await closeDeadRun(services, client, existing))) return;
   const runId = runIdOfInstance(existing);
   throw new ProblemError({
     status: 409,
     errorCode: 'RunInProgress',
-    detail: 'A run of this VM is going; wait until it has ended',
+    detail: hasEnded(existing)
+      ? 'The last run of this VM died and is being cleaned up; try again in a moment'
+      : 'A run of this VM is going; wait until it has ended',
     retryAfterSeconds: 5,
     instance: new URL(request.url).pathname,
     ...(runId === undefined ? {} : { extra: { runId } }),

@@ -5,10 +5,10 @@ import { RESTORE_REQUEST_SCHEMA, type RestoreRequest } from '../../lib/restore/r
 import { fillEmptyCatalog } from '../shared/empty-catalog.ts';
 import { accepted, type HttpHandler, json, registerRoute } from '../shared/http-handler.ts';
 import { compileSchema, readBody } from '../shared/http-input.ts';
-import { startInstance } from '../shared/instances.ts';
 import { instanceIds, orchestrations } from '../shared/names.ts';
 import { ProblemError, problemOfRefusals } from '../shared/problems.ts';
-import { newRunId, noteRunStarted } from '../shared/runs.ts';
+import { newRunId } from '../shared/runs.ts';
+import { startRun } from '../shared/start-run.ts';
 
 const validateBody = compileSchema<RestoreRequest>(RESTORE_REQUEST_SCHEMA);
 
@@ -37,8 +37,8 @@ export const createRestore: HttpHandler = async (call) => {
     source,
     ...(target === undefined ? {} : { target }),
   };
-  await noteRunStarted(services, { runId, kind: 'restore', vmKey, instanceId, pointId });
-  await startInstance(client, orchestrations.restoreVm, instanceId, { runId, request: pinned });
+  const run = { runId, kind: 'restore', vmKey, instanceId, pointId } as const;
+  await startRun(services, client, run, orchestrations.restoreVm, { runId, request: pinned });
   const { vmId, warnings } = plan;
   return accepted(runId, {
     pointId,

@@ -1,4 +1,5 @@
 import { POINT_ID_PATTERN } from '../../lib/catalog/identifiers.ts';
+import { type CopyFailure, findCopyFailures } from '../shared/copy-failures.ts';
 import { fillEmptyCatalog } from '../shared/empty-catalog.ts';
 import { type HttpHandler, json, registerRoute } from '../shared/http-handler.ts';
 import { describePoint } from '../shared/point-views.ts';
@@ -6,7 +7,7 @@ import { notFoundProblem } from '../shared/problems.ts';
 
 /** One point with its verdict, the evidence, the VM's configuration and where it can be restored from. */
 export const getPoint: HttpHandler = async (call) => {
-  const { request, services } = call;
+  const { request, services, client } = call;
   const pointId = request.params['pointId'] ?? '';
   const unknown = () =>
     notFoundProblem(
@@ -19,7 +20,10 @@ export const getPoint: HttpHandler = async (call) => {
   if (found === undefined) throw unknown();
   const point = found.value;
   const copies = await services.catalog.listCopies({ vmKey: point.vmKey, pointId });
-  return json(200, describePoint(point, copies));
+  const failures = services.settings.roles.includes('move')
+    ? await findCopyFailures(client, copies)
+    : new Map<string, CopyFailure>();
+  return json(200, describePoint(point, copies, failures));
 };
 
 registerRoute('getPoint', { method: 'GET', route: 'points/{pointId}', handler: getPoint });

@@ -2,7 +2,7 @@ import type { DurableOrchestrationStatus } from 'durable-functions';
 import { vmKeyOfRun } from '../../lib/catalog/identifiers.ts';
 import type { Run } from '../../lib/catalog/run.ts';
 import { type HttpHandler, json, registerRoute } from '../shared/http-handler.ts';
-import { findInstance, hasEnded, runIdOfInstance } from '../shared/instances.ts';
+import { findInstance, hasEnded, outcomeOfInstance, runIdOfInstance } from '../shared/instances.ts';
 import { instanceIds, roleOfRun } from '../shared/names.ts';
 import { notFoundProblem } from '../shared/problems.ts';
 import { readProgress } from '../shared/run-progress.ts';
@@ -61,29 +61,19 @@ const lostEnd = (status: DurableOrchestrationStatus | undefined) => {
   };
 };
 
-/** Every orchestration of ours ends with an `Outcome`; anything else is a death. */
 function endOf(status: DurableOrchestrationStatus): {
   readonly state: 'running' | 'succeeded' | 'failed';
   readonly result?: unknown;
   readonly failure?: { readonly errorCode: string; readonly message: string };
 } {
   if (!hasEnded(status)) return { state: 'running' };
-  const output: unknown = status.output;
-  const fields = (typeof output === 'object' && output !== null ? output : {}) as Readonly<
-    Record<string, unknown>
-  >;
-  if (fields['ok'] === true) return { state: 'succeeded', result: fields['value'] };
-  const { errorCode, message } = fields;
-  return {
-    state: 'failed',
-    failure:
-      typeof errorCode === 'string' && typeof message === 'string'
-        ? { errorCode, message }
-        : {
-            errorCode: 'InstanceLost',
-            message: `The instance ended as ${status.runtimeStatus} without saying why`,
-          },
+  const outcome = outcomeOfInstance(status);
+  if (outcome?.ok) return { state: 'succeeded', result: outcome.value };
+  const { errorCode, message } = outcome ?? {
+    errorCode: 'InstanceLost',
+    message: `The instance ended as ${status.runtimeStatus} without saying why`,
   };
+  return { state: 'failed', failure: { errorCode, message } };
 }
 
 registerRoute('getRun', { method: 'GET', route: 'runs/{runId}', handler: getRun });

@@ -27,13 +27,13 @@ export function* replicateVm(ctx: OrchestrationContext): Run<Outcome<ReplicatedV
     const { errorCode, message } = copied;
     const reason = `${errorCode}: ${message}`;
     const abandoned = yield* call(ctx, activities.abandonCopy, { ...replica, reason });
-    yield* call(ctx, activities.releaseGrants, replica);
+    yield* call(ctx, activities.releaseGrants, { runId, target });
     const note = abandoned.ok ? '' : ` (and it could not be given back: ${abandoned.message})`;
     const refusal = refused(errorCode, `${message}${note}`, copied.target);
     return yield* end(ctx, runId, pointsDone, refusal, pointId);
   }
   // A grant that stays open ends by its own expiry; the replica is sealed all the same.
-  yield* call(ctx, activities.releaseGrants, replica);
+  yield* call(ctx, activities.releaseGrants, { runId, target });
   ctx.df.continueAsNew({ runId, vmKey, target, pointsDone: pointsDone + 1 });
   return { ok: true, value: { points: pointsDone + 1 } };
 }

@@ -46,27 +46,38 @@ function* followPlan(
   const verified = yield* verify(ctx, runId, plan);
   if (!verified.ok) return verified;
 
-  const show = (phase: string, steps: readonly RestoreStep[]) => {
+  const { pointId } = origin;
+  const show = (phase: string, steps: readonly RestoreStep[], progress?: Progress) => {
     const what = steps.slice(0, 8).map((step) => step.what.slice(0, 120));
-    ctx.df.setCustomStatus({ runId, phase, pointId: origin.pointId, steps: steps.length, what });
+    ctx.df.setCustomStatus({ runId, phase, pointId, steps: steps.length, what, ...progress });
   };
   const disks = stepsOf(plan, 'restoreDisk');
   const nics = stepsOf(plan, 'createNic');
   const vms = stepsOf(plan, 'createVm');
   const verifiedKeys = new Set(stepsOf(plan, 'verifyDisk').map((step) => step.diskKey));
   const toInput = <S extends RestoreStep>(step: S) => ({ runId, origin, step });
-  show('restoringDisks', disks);
+  const report = (phase: string, steps: readonly RestoreStep[]) => (progress: Progress) =>
+    show(phase, steps, progress);
   const restored = yield* finishAll(
     ctx,
     activities.restoreDisk,
     disks.map((step) => ({ ...toInput(step), verified: verifiedKeys.has(step.diskKey) })),
+    report('restoringDisks', disks),
   );
   if (!restored.ok) return restored;
-  show('creatingNics', nics);
-  const created = yield* finishAll(ctx, activities.createNic, nics.map(toInput));
+  const created = yield* finishAll(
+    ctx,
+    activities.createNic,
+    nics.map(toInput),
+    report('creatingNics', nics),
+  );
   if (!created.ok) return created;
-  show('creatingVm', vms);
-  const built = yield* finishAll(ctx, activities.createVm, vms.map(toInput));
+  const built = yield* finishAll(
+    ctx,
+    activities.createVm,
+    vms.map(toInput),
+    report('creatingVm', vms),
+  );
   if (!built.ok) return built;
   show('finishing', stepsOf(plan, 'finishRestore'));
   const finished = yield* call(ctx, activities.finishRestore, { runId, plan });
@@ -83,13 +94,21 @@ const LOOK_AGAIN_MS = 2_000;
 /** Rounds of up to four minutes each: hours for a scratch copy that the account makes by itself. */
 const MOST_ROUNDS = 60;
 
+/** How far the steps of one kind are; bytes are those of scratch copies under way. */
+interface Progress {
+  readonly finished: number;
+  readonly copiedBytes: number;
+}
+
 /** Steps of one kind, all at once; those that are not finished are called again until they are. */
 function* finishAll<I>(
   ctx: OrchestrationContext,
   activity: ActivityRef<I, StepResult>,
   inputs: readonly I[],
+  report: (progress: Progress) => void,
 ): Run<Outcome<unknown>> {
   let open = inputs;
+  report({ finished: 0, copiedBytes: 0 });
   for (let round = 0; open.length > 0; round += 1) {
     if (round === MOST_ROUNDS) {
       return refused('RestoreTooSlow', `${activity.name} was not finished after ${round} rounds`);
@@ -98,9 +117,11 @@ function* finishAll<I>(
     const outcomes = yield* callAll(ctx, activity, open);
     const missed = outcomes.find((outcome): outcome is Refusal => !outcome.ok);
     if (missed) return missed;
-    open = open.filter((_, index) => {
-      const outcome = outcomes[index];
-      return outcome?.ok === true && !outcome.value.finished;
+    const answers = outcomes.map((outcome) => (outcome.ok ? outcome.value : undefined));
+    open = open.filter((_, index) => answers[index]?.finished === false);
+    report({
+      finished: inputs.length - open.length,
+      copiedBytes: answers.reduce((sum, answer) => sum + (answer?.copiedBytes ?? 0), 0),
     });
   }
   return { ok: true, value: {} };

@@ -31,6 +31,8 @@ export interface Settings {
   readonly restoreResourceGroup?: string;
   readonly restoreSubnetId?: string;
   readonly copyMover: CopyMover;
+  /** How long a guest has for its first answer, in milliseconds; absent: the default. */
+  readonly guestTimeoutMs?: number;
   readonly identityClientId?: string;
   /** Whether the platform offers a managed identity to this process. */
   readonly hasManagedIdentity: boolean;
@@ -110,6 +112,13 @@ const RULES: readonly SettingRule[] = [
     pattern:
       /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+\/subnets\/[^/]+$/i,
     expected: 'the resource id of the subnet that restores go to by default',
+    neededBy: [],
+  },
+  {
+    // One activity waits for the guest and for the snapshots, five minutes in all.
+    name: 'LOCKSTEP_GUEST_TIMEOUT_S',
+    pattern: /^([5-9]|[1-9]\d|1[0-7]\d|180)$/,
+    expected: 'whole seconds from 5 to 180',
     neededBy: [],
   },
   {
@@ -203,6 +212,7 @@ export function readSettings(env: Environment = process.env): Settings {
   const sessionBlobEndpoint = values.get('LOCKSTEP_SESSION_BLOB_ENDPOINT');
   const restoreResourceGroup = values.get('LOCKSTEP_RESTORE_RESOURCE_GROUP');
   const restoreSubnetId = values.get('LOCKSTEP_RESTORE_SUBNET_ID');
+  const guestTimeoutSeconds = values.get('LOCKSTEP_GUEST_TIMEOUT_S');
   const identityClientId = settingOf(env, 'AZURE_CLIENT_ID');
   return {
     roles,
@@ -217,6 +227,9 @@ export function readSettings(env: Environment = process.env): Settings {
     ...(restoreResourceGroup === undefined ? {} : { restoreResourceGroup }),
     ...(restoreSubnetId === undefined ? {} : { restoreSubnetId }),
     copyMover: (values.get('LOCKSTEP_COPY_MOVER') ?? 'verified') as CopyMover,
+    ...(guestTimeoutSeconds === undefined
+      ? {}
+      : { guestTimeoutMs: Number(guestTimeoutSeconds) * 1000 }),
     ...(identityClientId === undefined ? {} : { identityClientId }),
     hasManagedIdentity: settingOf(env, 'IDENTITY_ENDPOINT') !== undefined,
   };

@@ -1,6 +1,6 @@
 import { REBUILT_FACT } from '../../lib/restore/rebuild-catalog.ts';
 import type { HttpCall } from './http-handler.ts';
-import { findInstance, hasEnded } from './instances.ts';
+import { findInstance, hasEnded, outcomeOfInstance } from './instances.ts';
 import { instanceIds } from './names.ts';
 import { ProblemError } from './problems.ts';
 import { startRebuild } from './rebuild.ts';
@@ -27,16 +27,15 @@ export async function fillEmptyCatalog({ services, client }: Omit<HttpCall, 'req
   while (clock.monotonicMs() - startedMs < LONGEST_WAIT_MS) {
     const status = await findInstance(client, instanceIds.rebuild);
     if (status !== undefined && hasEnded(status)) {
-      const output = status.output as {
-        ok?: unknown;
-        errorCode?: unknown;
-        message?: unknown;
-      } | null;
-      if (output?.ok === true) return;
-      const message = typeof output?.message === 'string' ? output.message : 'its instance failed';
+      const outcome = outcomeOfInstance(status);
+      if (outcome?.ok) return;
+      const { errorCode, message } = outcome ?? {
+        errorCode: 'RebuildFailed',
+        message: 'its instance died',
+      };
       throw new ProblemError({
         status: 503,
-        errorCode: typeof output?.errorCode === 'string' ? output.errorCode : 'RebuildFailed',
+        errorCode,
         detail: `The catalog is empty and could not be rebuilt from the replicas: ${message}`,
         retryAfterSeconds: 10,
       });

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DurableClient, DurableOrchestrationStatus } from 'durable-functions';
+import { type Outcome, refused } from '../../lib/outcome.ts';
 
 /** Durable instances, without the client's habit of telling everything by exceptions. */
 
@@ -22,8 +23,24 @@ export async function findInstance(
 export const hasEnded = (status: DurableOrchestrationStatus): boolean =>
   ENDED.includes(status.runtimeStatus);
 
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+/** The fields of an object that came as JSON; none of anything else. */
+export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+
+/**
+ * How an instance ended: every orchestration of ours ends with an `Outcome`. Undefined while it
+ * runs, and when it died without one.
+ */
+export function outcomeOfInstance(
+  status: DurableOrchestrationStatus,
+): Outcome<unknown> | undefined {
+  if (status.runtimeStatus !== 'Completed') return undefined;
+  const { ok, value, errorCode, message } = fieldsOf(status.output);
+  if (ok === true) return { ok, value };
+  return typeof errorCode === 'string' && typeof message === 'string'
+    ? refused(errorCode, message)
+    : undefined;
+}
 
 /** The run that an instance works on: ids like `protect-<vmKey>` serve one run after the other. */
 export const runIdOfInstance = (status: DurableOrchestrationStatus): string | undefined => {

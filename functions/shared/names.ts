@@ -25,7 +25,7 @@ export const activities = {
   sealDisk: activityRef<wire.OpenDiskCopyRef, wire.SealedDisk>('sealDisk'),
   sealReplica: activityRef<wire.ReplicaRef, wire.SealedReplica>('sealReplica'),
   abandonCopy: activityRef<wire.AbandonCopyInput, unknown>('abandonCopy', PATIENT),
-  releaseGrants: activityRef<wire.ReplicaRef, unknown>('releaseGrants', PATIENT),
+  releaseGrants: activityRef<wire.ReleaseGrantsInput, unknown>('releaseGrants', PATIENT),
 
   verifyReplicaDisk: activityRef<wire.VerifyDiskInput, wire.VerifiedSlice>('verifyReplicaDisk'),
   markDamaged: activityRef<wire.MarkDamagedInput, unknown>('markDamaged', PATIENT),
@@ -50,6 +50,7 @@ export const orchestrations = {
   rebuildFromReplicas: orchestrationRef<wire.RebuildInput, wire.RebuiltTargets>(
     'rebuildFromReplicas',
   ),
+  closeRun: orchestrationRef<wire.CloseRunInput, wire.ClosedRun>('closeRun'),
   expireDoomed: orchestrationRef<wire.NoInput, wire.RemovedDoomed>('expireDoomed'),
 } as const;
 
@@ -69,6 +70,7 @@ export const instanceIds = {
   copyDisk: (runId: string, pointId: string, diskKey: string): string =>
     `${runId}-copy-${pointId}-${diskKey}`,
   verifyDisk: (runId: string, diskKey: string): string => `${runId}-verify-${diskKey}`,
+  closeRun: (runId: string): string => `close-${runId}`,
   rebuild: 'rebuild-catalog',
   expire: 'expire-doomed',
 } as const;

@@ -1,5 +1,6 @@
 import type { PointCopy } from '../../lib/catalog/point-copy.ts';
 import type { RestorePoint } from '../../lib/catalog/restore-point.ts';
+import type { CopyFailure } from './copy-failures.ts';
 
 /** How points look in answers. */
 
@@ -41,10 +42,16 @@ export const summarizePoint = (
   ...(point.failure === undefined ? {} : { failure: point.failure }),
 });
 
+const viewCopy = (
+  { formatVersion: _, vmKey: _key, pointId: _id, ...copy }: PointCopy,
+  lastFailure: CopyFailure | undefined,
+) => ({ ...copy, ...(lastFailure === undefined ? {} : { lastFailure }) });
+
 /** Everything about a point but ARM's raw bodies, which repeat the configuration at length. */
 export const describePoint = (
   point: RestorePoint,
   copies: readonly PointCopy[],
+  failures: ReadonlyMap<string, CopyFailure>,
 ): Readonly<Record<string, unknown>> => {
   const { raw: _raw, ...configuration } = point.configuration;
   const { verdict, requested, runId, disks, failure } = point;
@@ -56,9 +63,7 @@ export const describePoint = (
     ...(verdict === undefined ? {} : { verdict }),
     ...(failure === undefined ? {} : { failure }),
     disks,
-    copies: [...copies]
-      .sort(copyOrder)
-      .map(({ formatVersion: _, vmKey: _k, pointId: _p, ...copy }) => copy),
+    copies: [...copies].sort(copyOrder).map((one) => viewCopy(one, failures.get(one.copy))),
     configuration,
   };
 };

@@ -106,7 +106,7 @@ export const problemOfRefusals = (refusals: readonly Refusal[]): Problem => {
   return {
     status: Math.max(...refusals.map((refusal) => statusOf(refusal.errorCode))),
     errorCode: first.errorCode,
-    detail: refusals.map((refusal) => refusal.message).join('; '),
+    detail: refusals.map((refusal) => refusal.message).join(' '),
     errors: refusals.map(({ errorCode, message, target }) => ({
       field: target ?? '',
       message,

@@ -24,6 +24,8 @@ const FUNCTIONS_OF_ROLE: Readonly<Record<Role, readonly string[]>> = {
     'recordPoint',
     'failPoint',
     'endRun',
+    'closeRun',
+    'reconcileTick',
   ],
   move: [
     'moveTick',
@@ -37,6 +39,8 @@ const FUNCTIONS_OF_ROLE: Readonly<Record<Role, readonly string[]>> = {
     'abandonCopy',
     'releaseGrants',
     'endRun',
+    'closeRun',
+    'reconcileTick',
   ],
   expire: ['expireTick', 'expireDoomed', 'removeDoomed', 'endRun'],
   restore: [
@@ -61,6 +65,8 @@ const FUNCTIONS_OF_ROLE: Readonly<Record<Role, readonly string[]>> = {
     'finishRestore',
     'undoRestore',
     'endRun',
+    'closeRun',
+    'reconcileTick',
   ],
 };
 

@@ -1,11 +1,6 @@
 import type { DurableClient, DurableOrchestrationStatus } from 'durable-functions';
-import { findInstance } from './instances.ts';
+import { fieldsOf, findInstance } from './instances.ts';
 import { instanceIds } from './names.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const fieldsOf = (value: unknown): Fields =>
-  typeof value === 'object' && value !== null ? (value as Fields) : {};
 
 const textsOf = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
@@ -18,7 +13,7 @@ export async function readProgress(
   client: DurableClient,
   runId: string,
   status: DurableOrchestrationStatus,
-): Promise<Fields> {
+): Promise<Readonly<Record<string, unknown>>> {
   const { runId: _, diskKeys, ...own } = fieldsOf(status.customStatus);
   const { phase, pointId } = own;
   const childOf = (diskKey: string): string | undefined => {

@@ -16,11 +16,12 @@ export const newRunId = (
   vmKey: string,
 ): string => runIdOf(kind, vmKey, services.clock.now(), services.randomHex(6));
 
+export type NewRun = Pick<Run, 'runId' | 'kind' | 'vmKey' | 'instanceId'> & {
+  readonly pointId?: string;
+};
+
 /** Writes the row before the instance is started, so that no instance works without one. */
-export async function noteRunStarted(
-  { catalog, clock }: RunServices,
-  run: Pick<Run, 'runId' | 'kind' | 'vmKey' | 'instanceId'> & { readonly pointId?: string },
-): Promise<void> {
+export async function noteRunStarted({ catalog, clock }: RunServices, run: NewRun): Promise<void> {
   await catalog.putRun({
     formatVersion: 1,
     ...run,

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { InvocationContext } from '@azure/functions';
+import { createArmDiskStore } from '../../lib/azure/arm-disk-store.ts';
+import { createArmNetworkInventory } from '../../lib/azure/arm-network-inventory.ts';
+import { createArmRegionInventory } from '../../lib/azure/arm-region-inventory.ts';
 import { createArmSnapshotStore } from '../../lib/azure/arm-snapshot-store.ts';
+import { createArmVmBuilder } from '../../lib/azure/arm-vm-builder.ts';
 import { createArmVmDirectory } from '../../lib/azure/arm-vm-directory.ts';
 import { createArmVmInventory } from '../../lib/azure/arm-vm-inventory.ts';
 import { type AzureClients, createAzureClients } from '../../lib/azure/azure-clients.ts';
@@ -9,6 +13,7 @@ import { createAzureCredential } from '../../lib/azure/azure-credential.ts';
 import { createBlobGuestChannel } from '../../lib/azure/blob-guest-channel.ts';
 import { createBlobManifestStore } from '../../lib/azure/blob-manifest-store.ts';
 import { createBlobReplicaStore } from '../../lib/azure/blob-replica-store.ts';
+import { createBlobScratchStore } from '../../lib/azure/blob-scratch-store.ts';
 import { createDiskSasReader } from '../../lib/azure/disk-sas-reader.ts';
 import { createRealClock } from '../../lib/azure/real-clock.ts';
 import { createRunCommandGuest } from '../../lib/azure/run-command-guest.ts';
@@ -18,9 +23,13 @@ import type { ConsistencyPorts } from '../../lib/consistency/consistency-ports.t
 import { type CopyPorts, DEFAULT_COPY_OPTIONS } from '../../lib/copy/copy-ports.ts';
 import type { EventSink } from '../../lib/events.ts';
 import type { CatalogStore } from '../../lib/ports/catalog-store.ts';
-import type { ReplicaTargets } from '../../lib/ports/replica-target.ts';
 import type { VmDirectory } from '../../lib/ports/vm-directory.ts';
-import type { RestorePorts } from '../../lib/restore/restore-ports.ts';
+import {
+  DEFAULT_RESTORE_OPTIONS,
+  type RestorePorts,
+  type RestoreTarget,
+  type RestoreTargets,
+} from '../../lib/restore/restore-ports.ts';
 import {
   createGuestSessionRemover,
   createRunCommandRemover,
@@ -61,22 +70,51 @@ const randomHex = (digits: number): string =>
     .toString('hex')
     .slice(0, digits);
 
-function createTargets({ replicaTargets }: Settings, clients: AzureClients): ReplicaTargets {
+function createTargets(settings: Settings, clients: AzureClients): RestoreTargets {
+  const { deploymentId, replicaTargets } = settings;
   const targets = new Map(
-    replicaTargets.map(({ name, region, blobEndpoint, container }) => {
+    replicaTargets.map(({ name, region, blobEndpoint, container, storageAccountId }) => {
       const service = clients.blobService(blobEndpoint);
       const serviceOnce = clients.blobServiceOnce(blobEndpoint);
-      const replicas = createBlobReplicaStore({ service, serviceOnce, container });
-      const manifests = createBlobManifestStore({ service, container });
-      return [name, { name, region, replicas, manifests }] as const;
+      const target: RestoreTarget = {
+        name,
+        region,
+        storageAccountId,
+        replicas: createBlobReplicaStore({ service, serviceOnce, container }),
+        manifests: createBlobManifestStore({ service, container }),
+        scratch: createBlobScratchStore({
+          service,
+          replicaContainer: container,
+          storageAccountId,
+          deploymentId,
+        }),
+      };
+      return [name, target] as const;
     }),
   );
   return { names: [...targets.keys()], find: (name) => targets.get(name) };
 }
 
+/** What restoring needs besides the catalog and the targets. */
+const createRestoring = (settings: Settings, clients: AzureClients) => ({
+  disks: createArmDiskStore(clients),
+  vms: createArmVmBuilder(clients),
+  networks: createArmNetworkInventory(clients),
+  regions: createArmRegionInventory(clients),
+  deploymentId: settings.deploymentId,
+  homeRegion: settings.homeRegion,
+  defaults: {
+    ...(settings.restoreResourceGroup === undefined
+      ? {}
+      : { resourceGroup: settings.restoreResourceGroup }),
+    ...(settings.restoreSubnetId === undefined ? {} : { subnetId: settings.restoreSubnetId }),
+  },
+  options: DEFAULT_RESTORE_OPTIONS,
+});
+
 /** What protecting and expiring need besides the catalog: snapshots, guests, and how to delete both. */
 function createGuarding(settings: Settings, clients: AzureClients, clock: Clock) {
-  const { deploymentId, snapshotResourceGroup, sessionBlobEndpoint } = settings;
+  const { deploymentId, snapshotResourceGroup, sessionBlobEndpoint, guestTimeoutMs } = settings;
   if (snapshotResourceGroup === undefined || sessionBlobEndpoint === undefined) {
     throw new SettingInvalid(
       ['this app has neither the role protect nor the role expire'],
@@ -89,7 +127,10 @@ function createGuarding(settings: Settings, clients: AzureClients, clock: Clock)
   const vms = createArmVmInventory(clients);
   const helperSource = readFileSync(HELPER, 'utf8');
   return {
-    ports: { vms, snapshots, channel, commands, deploymentId, helperSource },
+    ports: {
+      ...{ vms, snapshots, channel, commands, deploymentId, helperSource },
+      ...(guestTimeoutMs === undefined ? {} : { timings: { helloWaitMs: guestTimeoutMs } }),
+    },
     removers: {
       snapshot: createSnapshotRemover({ snapshots, clock, deploymentId }),
       runCommand: createRunCommandRemover({ commands, clock, deploymentId }),
@@ -124,6 +165,7 @@ async function buildServices(settings: Settings): Promise<Bind> {
   const directory = createArmVmDirectory(clients);
   const targets = createTargets(settings, clients);
   const snapshotReader = createDiskSasReader({ clients, clock });
+  const restoring = createRestoring(settings, clients);
   const guarding = once(() => createGuarding(settings, clients, clock));
 
   await catalog.prepare();
@@ -147,9 +189,7 @@ async function buildServices(settings: Settings): Promise<Bind> {
       randomHex,
       options: { ...DEFAULT_COPY_OPTIONS, mover: settings.copyMover },
     }),
-    restore: () => {
-      throw new Error('not wired yet');
-    },
+    restore: () => ({ catalog, targets, clock, events, ...restoring }),
     verify: () => ({ targets, clock, events, options: DEFAULT_VERIFY_OPTIONS }),
     expiry: () => ({
       catalog,

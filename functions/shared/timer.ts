@@ -8,13 +8,13 @@ import { type InvocationServices, servicesFor } from './services.ts';
 export type Tick = (services: InvocationServices, client: DurableClient) => Promise<void>;
 
 /**
- * Registers a timer whose schedule is an app setting. A tick only starts instances; what it misses,
- * the next one does, so nothing is remembered between ticks.
+ * Registers a timer; `schedule` is NCRONTAB or an app setting, `%NAME%`. A tick only starts
+ * instances; what it misses, the next one does, so nothing is remembered between ticks.
  */
-export function registerTimer(functionName: string, scheduleSetting: string, tick: Tick): void {
+export function registerTimer(functionName: string, schedule: string, tick: Tick): void {
   registerFor(functionName, () => {
     df.app.client.timer(functionName, {
-      schedule: `%${scheduleSetting}%`,
+      schedule,
       handler: async (_timer: Timer, client: DurableClient, context: InvocationContext) => {
         try {
           await tick(await servicesFor(context), client);

@@ -1,3 +1,4 @@
+import type { RunKind } from '../../lib/catalog/identifiers.ts';
 import type { ConsistencyLabel, ConsistencyRequest, Verdict } from '../../lib/catalog/labels.ts';
 import type { DiskSnapshot } from '../../lib/catalog/restore-point.ts';
 import type { NotListed } from '../../lib/restore/rebuild-catalog.ts';
@@ -11,8 +12,10 @@ import type { RestoreRequest } from '../../lib/restore/restore-request.ts';
 
 export type NoInput = Readonly<Record<string, never>>;
 
-export interface PointRef {
+export interface RunRef {
   readonly runId: string;
+}
+export interface PointRef extends RunRef {
   readonly vmKey: string;
   readonly pointId: string;
 }
@@ -79,16 +82,21 @@ export interface ReplicateVmInput {
   readonly target: string;
   /** Points finished by earlier rounds of this instance. */
   readonly pointsDone?: number;
+  /** Tries of this VM and target that failed in a row; moveTick makes its pauses of it. */
+  readonly failedBefore?: number;
 }
 export interface ReplicatedVm {
   readonly points: number;
 }
-export type TakeNextCopyInput = Omit<ReplicateVmInput, 'pointsDone'>;
+export type TakeNextCopyInput = Omit<ReplicateVmInput, 'pointsDone' | 'failedBefore'>;
 export type NextCopy =
   | { readonly nothing: true }
   | { readonly pointId: string; readonly disks: readonly { readonly diskKey: string }[] };
 
 export interface ReplicaRef extends PointRef {
+  readonly target: string;
+}
+export interface ReleaseGrantsInput extends RunRef {
   readonly target: string;
 }
 export interface DiskCopyRef extends ReplicaRef {
@@ -160,6 +168,17 @@ export interface RebuiltTargets {
 export interface RemovedDoomed {
   readonly removed: number;
   readonly left: number;
+}
+
+export interface CloseRunInput {
+  readonly runId: string;
+  readonly kind: RunKind;
+  /** Of a replicate run. */
+  readonly target?: string;
+  readonly failure: { readonly errorCode: string; readonly message: string };
+}
+export interface ClosedRun {
+  readonly runId: string;
 }
 
 /** How a run ended; written to its row. */

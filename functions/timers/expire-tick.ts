@@ -13,4 +13,4 @@ export const expireTick: Tick = async ({ catalog, events }, client) => {
   events.emit(started ? 'ExpiryStarted' : 'ExpiryStillRunning', { doomed: doomed.length });
 };
 
-registerTimer('expireTick', 'LOCKSTEP_EXPIRE_SCHEDULE', expireTick);
+registerTimer('expireTick', '%LOCKSTEP_EXPIRE_SCHEDULE%', expireTick);

@@ -15,4 +15,4 @@ export const rebuildTick: Tick = async (services, client) => {
   events.emit(started ? 'RebuildStarted' : 'RebuildStillRunning', {});
 };
 
-registerTimer('rebuildTick', 'LOCKSTEP_REBUILD_SCHEDULE', rebuildTick);
+registerTimer('rebuildTick', '%LOCKSTEP_REBUILD_SCHEDULE%', rebuildTick);

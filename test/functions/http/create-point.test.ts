@@ -65,12 +65,40 @@ describe('POST /api/points', () => {
   });
 
   it('starts again once the run before has ended', async () => {
+    const { call, instances, catalog } = createHttpStand();
+    const first = await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } });
+    const running = instances.get(PROTECT);
+    if (running) running.runtimeStatus = 'Completed';
+    const run = await catalog.getRun(String(first.body['runId']));
+    if (run) await catalog.putRun({ ...run, state: 'succeeded' });
+
+    expect((await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } })).status).toBe(202);
+  });
+
+  it('cleans up after a run whose instance died before it starts another', async () => {
     const { call, instances } = createHttpStand();
-    await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } });
+    const first = await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } });
     const running = instances.get(PROTECT);
     if (running) running.runtimeStatus = 'Failed';
 
-    expect((await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } })).status).toBe(202);
+    const second = await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } });
+
+    expect(second).toMatchObject({ status: 409, body: { runId: first.body['runId'] } });
+    expect(instances.get(`close-${String(first.body['runId'])}`)?.name).toBe('closeRun');
+  });
+
+  it('leaves no run open that could not be started', async () => {
+    const { call, catalog } = createHttpStand({
+      onStart: () => {
+        throw new Error('the hub cannot be reached');
+      },
+    });
+
+    const answer = await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } });
+
+    expect(answer.status).toBe(500);
+    const runs = await catalog.listRuns({ vmKey: SAMPLE_VM_KEY });
+    expect(runs).toMatchObject([{ state: 'failed', failure: { errorCode: 'InstanceLost' } }]);
   });
 
   it.each([

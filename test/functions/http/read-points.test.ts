@@ -108,6 +108,23 @@ describe('GET /api/points/{pointId}', () => {
     expect(body['configuration'] as object).not.toHaveProperty('raw');
   });
 
+  it('says why a copy waits', async () => {
+    const { call, ids, instances } = await filled();
+    instances.set(`replicate-${SAMPLE_VM_KEY}-paired`, {
+      name: 'replicateVm',
+      input: {},
+      runtimeStatus: 'Completed',
+      output: { ok: false, errorCode: 'ECONNRESET', message: 'the account cannot be reached' },
+    });
+
+    const { body } = await call(getPoint, { params: { pointId: ids[0] ?? '' } });
+
+    expect(body['copies']).toMatchObject([
+      { copy: 'paired', state: 'pending', lastFailure: { errorCode: 'ECONNRESET' } },
+      { copy: 'primary' },
+    ]);
+  });
+
   it.each(['p-20261123T181501Z-00000000', 'nonsense'])('does not know %s', async (pointId) => {
     const { call } = await filled();
 

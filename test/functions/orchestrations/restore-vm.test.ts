@@ -45,6 +45,7 @@ const plan: RestorePlan = {
       diskId: `/disk-${diskKey}`,
       zones: [],
       mustBeVerified: true,
+      moreProperties: {},
     })),
     { ...step, id: 'nic-0', kind: 'createNic', nicIndex: 0, nicId: '/nic', addresses: [] },
     {
@@ -135,7 +136,7 @@ describe('restoreVm', () => {
     const restoreDisk = ({ step: { diskKey } }: { step: { diskKey: string } }) => {
       asked.push(diskKey);
       const done = diskKey === 'd1' || asked.length > 4;
-      return { ok: true, value: { finished: done, resourceId: '/made' } };
+      return { ok: true, value: { finished: done, resourceId: '/made', copiedBytes: 7 } };
     };
 
     const end = await replay(restoreVm, input, {
@@ -145,6 +146,9 @@ describe('restoreVm', () => {
 
     expect(end.output).toMatchObject({ ok: true });
     expect(asked).toEqual(['d1', 'd2', 'd2', 'd2', 'd2']);
+    expect(end.statuses).toContainEqual(
+      expect.objectContaining({ phase: 'restoringDisks', finished: 1, copiedBytes: 14 }),
+    );
   });
 
   it('gives up a disk that never finishes', async () => {

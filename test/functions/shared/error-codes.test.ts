@@ -5,18 +5,17 @@ import { describe, expect, it } from 'vitest';
 
 const CODE_IN_SOURCE = [
   /\b(?:refused|refuse|refuseOnce|refuseTaken|notListed|BackupError|notFoundProblem|super)\(\s*'([A-Z]\w+)'/g,
-  /\b(?:errorCode|takenCode)(?:: | = )'([A-Z]\w+)'/g,
-  /=== undefined \? '([A-Z]\w+)' : '[A-Z]/g,
-  /=== undefined \? '[A-Z]\w+' : '([A-Z]\w+)'/g,
-  /\? \w+\['?errorCode'?\] : '([A-Z]\w+)'/g,
-  /\? output\.errorCode : '([A-Z]\w+)'/g,
+  /\b(?:errorCode|takenCode|refusedCode)(?:: | = )'([A-Z]\w+)'/g,
+  /\b(?:refused|refuse)\(\s*[\w.]+ === undefined \? '([A-Z]\w+)' : '([A-Z]\w+)'/g,
 ];
 
 const inSources = new Map<string, string>();
 for (const file of globSync('{functions,lib}/**/*.ts')) {
   const source = readFileSync(file, 'utf8');
   for (const pattern of CODE_IN_SOURCE) {
-    for (const [, code = ''] of source.matchAll(pattern)) inSources.set(code, file);
+    for (const [, ...codes] of source.matchAll(pattern)) {
+      for (const code of codes) inSources.set(code, file);
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import type { Tick } from '../../../functions/shared/timer.ts';
 import { expireTick } from '../../../functions/timers/expire-tick.ts';
 import { moveTick } from '../../../functions/timers/move-tick.ts';
 import { rebuildTick } from '../../../functions/timers/rebuild-tick.ts';
+import { reconcileTick } from '../../../functions/timers/reconcile-tick.ts';
 import { SAMPLE_VM_KEY, sampleCopy, samplePoint } from '../../fakes/sample-point.ts';
 import { createFakeDurableClient } from '../../support/fake-durable-client.ts';
 import { createHttpStand } from '../../support/http-call.ts';
@@ -56,6 +57,60 @@ describe('moveTick', () => {
     expect(instances.get(REPLICATE)?.runtimeStatus).toBe('Running');
   });
 
+  it('closes the run of a dead instance before it starts another', async () => {
+    const { tick, instances, catalog } = stand();
+    await catalog.createCopy(sampleCopy({ copy: 'paired', state: 'copying' }));
+    const runId = `replicate-${SAMPLE_VM_KEY}-20261123T180000Z-abc123`;
+    await catalog.putRun({
+      formatVersion: 1,
+      runId,
+      kind: 'replicate',
+      vmKey: SAMPLE_VM_KEY,
+      instanceId: REPLICATE,
+      state: 'running',
+      startedAtUtc: '2026-11-23T18:00:00.000Z',
+    });
+    const input = { runId, target: 'paired' };
+    instances.set(REPLICATE, { name: 'replicateVm', input, runtimeStatus: 'Failed' });
+
+    await tick(moveTick);
+
+    expect(instances.get(REPLICATE)?.runtimeStatus).toBe('Failed');
+    expect(instances.get(`close-${runId}`)?.input).toMatchObject({ target: 'paired' });
+  });
+
+  it('pauses longer and longer after tries that failed, and not after one that went well', async () => {
+    const { tick, instances, catalog } = stand();
+    await catalog.createCopy(sampleCopy({ copy: 'paired', state: 'pending' }));
+    const ended = (output: unknown, secondsAgo: number, failedBefore?: number) =>
+      instances.set(REPLICATE, {
+        name: 'replicateVm',
+        input: { failedBefore },
+        runtimeStatus: 'Completed',
+        output,
+        lastUpdatedTime: new Date(Date.UTC(2026, 10, 23, 18, 30, -secondsAgo)).toISOString(),
+      });
+    const failure = { ok: false, errorCode: 'ECONNRESET', message: 'unreachable' };
+    const starts = async () => {
+      await tick(moveTick);
+      const { runtimeStatus, input } = instances.get(REPLICATE) ?? {};
+      return runtimeStatus === 'Running' ? (input as { failedBefore?: number }) : undefined;
+    };
+
+    ended(failure, 4);
+    expect(await starts()).toBeUndefined();
+    ended(failure, 6);
+    expect(await starts()).toMatchObject({ failedBefore: 1 });
+    ended(failure, 70, 4);
+    expect(await starts()).toBeUndefined();
+    ended(failure, 90, 4);
+    expect(await starts()).toMatchObject({ failedBefore: 5 });
+    ended(failure, 601, 40);
+    expect(await starts()).toBeDefined();
+    ended({ ok: true, value: { points: 1 } }, 0, 3);
+    expect(await starts()).not.toHaveProperty('failedBefore');
+  });
+
   it('names a target that is not configured any more, and leaves its copies', async () => {
     const { tick, instances, logged, catalog } = stand();
     await catalog.createCopy(sampleCopy({ copy: 'old-target', state: 'pending' }));
@@ -64,6 +119,61 @@ describe('moveTick', () => {
 
     expect(instances.size).toBe(0);
     expect(logged).toContain('TargetNotConfigured');
+  });
+});
+
+describe('reconcileTick', () => {
+  const runId = `protect-${SAMPLE_VM_KEY}-20261123T180000Z-abc123`;
+  const instanceId = `protect-${SAMPLE_VM_KEY}`;
+  const died = { name: 'protectVm', input: { runId }, runtimeStatus: 'Failed' };
+  async function withDeadRun() {
+    const made = stand();
+    await made.catalog.putRun({
+      formatVersion: 1,
+      runId,
+      kind: 'protect',
+      vmKey: SAMPLE_VM_KEY,
+      instanceId,
+      state: 'running',
+      startedAtUtc: '2026-11-23T18:00:00.000Z',
+    });
+    return made;
+  }
+
+  it('closes the run of an instance that died, once', async () => {
+    const { tick, instances, logged } = await withDeadRun();
+    instances.set(instanceId, { ...died });
+
+    await tick(reconcileTick);
+    await tick(reconcileTick);
+
+    expect(instances.get(`close-${runId}`)).toMatchObject({
+      name: 'closeRun',
+      input: { runId, kind: 'protect', failure: { errorCode: 'InstanceLost' } },
+    });
+    expect(logged.filter((name) => name === 'DeadRunFound')).toHaveLength(1);
+  });
+
+  it('closes nothing twice: a run whose row has its end is left alone', async () => {
+    const { tick, instances, catalog } = await withDeadRun();
+    const run = await catalog.getRun(runId);
+    if (run) await catalog.putRun({ ...run, state: 'failed' });
+    instances.set(instanceId, { ...died });
+
+    await tick(reconcileTick);
+
+    expect(instances.has(`close-${runId}`)).toBe(false);
+  });
+
+  it('looks at no children, and at no instance that lives', async () => {
+    const { tick, instances, logged } = await withDeadRun();
+    instances.set('child', { ...died, name: 'copyDisk' });
+    instances.set(instanceId, { ...died, runtimeStatus: 'Running' });
+
+    await tick(reconcileTick);
+
+    expect(instances.size).toBe(2);
+    expect(logged).toEqual(['NothingToReconcile']);
   });
 });
 

@@ -5,6 +5,7 @@ export default defineConfig({
     // Loops in tests are bounded by conditions, and these limits are the last resort.
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    silent: 'passed-only',
     projects: [
       {
         extends: true,

@@ -32,12 +32,12 @@ it('keeps the point restorable here while the target is unreachable, and copies 
   const run = await protect(small.app, small.vm.vmId, { targets: [DEPLOYMENT.target] });
   expect(run.state).toBe('succeeded');
   const pointId = run.pointId ?? '';
-  // The mover has tried at least once.
-  await until(
-    'a replicate run failed',
-    async () => ((await copyOf(pointId))?.reason === undefined ? undefined : true),
-    90_000,
+  const failure = await until(
+    'a replicate run has failed',
+    async () => (await copyOf(pointId))?.lastFailure,
+    60_000,
   );
+  expect(failure.message).toContain('ECONNRESET');
   expect((await copyOf(pointId))?.state).not.toBe('sealed');
   const plan = await small.app.call('POST', '/api/restores', {
     ...{ pointId, mode: 'newVm', source: 'primary', dryRun: true },

@@ -195,12 +195,12 @@ describe('a replica that was changed behind our back', () => {
       .upload('{"formatVersion":1,"kind":"lockstep-manifest"', 45);
     const started = await small.world.startRestoreApp();
 
+    const rebuild = await started.call('POST', '/api/catalog/rebuild');
+    const run = await started.finishRun(rebuild.headers.get('location') ?? '');
     const listed = await started.call<{ points: readonly { pointId: string }[] }>(
       'GET',
       '/api/points',
     );
-    const rebuild = await started.call('POST', '/api/catalog/rebuild');
-    const run = await started.finishRun(rebuild.headers.get('location') ?? '');
 
     expect(listed.status).toBe(200);
     expect(listed.body.points.map((one) => one.pointId)).toContain(other.pointId);

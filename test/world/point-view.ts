@@ -22,6 +22,7 @@ export interface PointView {
     readonly copy: string;
     readonly state: string;
     readonly reason?: string;
+    readonly lastFailure?: { readonly errorCode: string; readonly message: string };
     readonly manifestPath?: string;
   }[];
   readonly failure?: { readonly errorCode: string; readonly message: string };

@@ -85,7 +85,7 @@ async function prepare(world: World, dataMiB: number): Promise<CopyStand> {
       {
         lun: LARGE_LUN,
         sizeMiB: Math.ceil(dataMiB * 1.1) + 32,
-        files: { count: 3, totalMiB: dataMiB },
+        files: { count: 1, totalMiB: dataMiB },
       },
     ],
   });

@@ -72,7 +72,7 @@ export async function takeUnfrozenPoints(
 
 export interface FrozenPoint extends TakenPoint {
   readonly freeze: FreezeRecord;
-  /** From the first snapshot request until the last of the set was reported done, as ARM saw it. */
+  /** From the acceptance of the slowest request until its operation ended, as ARM saw it. */
   readonly slowestSnapshotMs: number;
 }
 
@@ -82,19 +82,17 @@ export async function takeFrozenPoint(
   vm: PlacedScenario,
   narrator: Narrator,
 ): Promise<FrozenPoint> {
-  const log = await world.azure.control.requests();
-  const after = log.at(-1)?.number ?? 0;
   const taken = await narrator.during('one set in lockstep', () => takePoint(world, app, vm, {}));
   const freeze = (await world.guests.freezes({ vmId: vm.vmId })).at(-1);
   if (freeze === undefined) throw new Error('the guest was never frozen');
-  const arm = await world.azure.control.requests({ service: 'arm', after });
-  const requests = arm.filter(
-    ({ method, path }) => method === 'PUT' && path.includes('/snapshots/'),
+  const names = new Set(
+    taken.point.disks.map(({ snapshot }) => snapshot?.snapshotId.toLowerCase()),
   );
-  const polls = arm.filter(({ path }) => path.includes('/DiskOperations/'));
+  const set = (await world.azure.control.snapshots()).filter(({ snapshotId }) =>
+    names.has(snapshotId.toLowerCase()),
+  );
   const slowestSnapshotMs = Math.round(
-    Math.max(...polls.map(({ endMs }) => endMs)) -
-      Math.min(...requests.map(({ startMs }) => startMs)),
+    Math.max(...set.map(({ acceptedMs, endedMs = acceptedMs }) => endedMs - acceptedMs)),
   );
   const { point, torn, pairsChecked } = taken;
   narrator.fact(

@@ -185,27 +185,34 @@ describe('a replica that was changed behind our back', () => {
     await started.stop();
   });
 
-  it('is reported, and hides no other point, when its manifest is corrupt', async () => {
+  it('is reported and refused when its manifest is corrupt, and hides no other point', async () => {
     const other = await protect(small.app, small.vm.vmId, { targets: [DEPLOYMENT.target] });
     await copyReaches(small.app, other.pointId ?? '', ['sealed']);
-    const { path } = await replicaOf(pointId);
+    const { path } = await replicaOf(other.pointId ?? '');
+    const text = '{"formatVersion":1,"kind":"lockstep-manifest"';
     await blobService(small.world.azure, DEPLOYMENT.replicaAccount)
       .getContainerClient(DEPLOYMENT.replicaContainer)
       .getBlockBlobClient(path)
-      .upload('{"formatVersion":1,"kind":"lockstep-manifest"', 45);
-    const started = await small.world.startRestoreApp();
+      .upload(text, text.length);
+    const restoreApp = await small.world.startRestoreApp();
 
-    const rebuild = await started.call('POST', '/api/catalog/rebuild');
-    const run = await started.finishRun(rebuild.headers.get('location') ?? '');
-    const listed = await started.call<{ points: readonly { pointId: string }[] }>(
+    const rebuild = await restoreApp.call('POST', '/api/catalog/rebuild');
+    const run = await restoreApp.finishRun(rebuild.headers.get('location') ?? '');
+    const listed = await restoreApp.call<{ points: readonly { pointId: string }[] }>(
       'GET',
       '/api/points',
     );
+    const refused = await small.app.call('POST', '/api/restores', {
+      ...restoreBody({ vmName: 'corrupt-1' }, { source: 'replica' }),
+      pointId: other.pointId,
+    });
 
-    expect(listed.status).toBe(200);
-    expect(listed.body.points.map((one) => one.pointId)).toContain(other.pointId);
     expect(JSON.stringify(run)).toContain('ManifestCorrupt');
     expect(JSON.stringify(run)).toContain(path);
-    await started.stop();
+    expect(listed.status).toBe(200);
+    expect(listed.body.points.map((one) => one.pointId)).toEqual([pointId]);
+    expect(refused.status).toBe(422);
+    expect(JSON.stringify(refused.body)).toContain('ManifestCorrupt');
+    await restoreApp.stop();
   });
 });

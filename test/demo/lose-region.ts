@@ -19,6 +19,16 @@ interface PlanView {
   };
 }
 
+/** Of a restore, in their order, as its run names them. */
+const PHASES: readonly string[] = [
+  'planning',
+  'verifying',
+  'restoringDisks',
+  'creatingNics',
+  'creatingVm',
+  'finishing',
+];
+
 const RESTORED_NAME = 'db-1-restored';
 
 export async function loseRegion(
@@ -70,7 +80,10 @@ export async function loseRegion(
   }
   const run = await narrator.during<RunView>('restore', (report) =>
     restoreApp.finishRun(started.headers.get('location') ?? '', {
-      onProgress: ({ progress }) => report(0.5, JSON.stringify(progress ?? '').slice(0, 60)),
+      onProgress: ({ progress }) => {
+        const phase = String((progress as { phase?: unknown } | undefined)?.phase ?? '');
+        report((PHASES.indexOf(phase) + 1) / (PHASES.length + 1), phase);
+      },
     }),
   );
   if (run.state !== 'succeeded') throw new Error(`the restore failed: ${JSON.stringify(run)}`);

@@ -3,5 +3,3 @@ export interface EventSink {
   /** `fields` are JSON values without secrets; `name` is PascalCase, past tense: `SnapshotTaken`. */
   emit(name: string, fields: Readonly<Record<string, unknown>>): void;
 }
-
-export const silentEvents: EventSink = { emit: () => undefined };

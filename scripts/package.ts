@@ -85,7 +85,7 @@ function zipAsync(entries: AsyncZippable): Promise<Uint8Array> {
 }
 
 /** Makes `.package/app`, the folder that is published, and `.package/lockstep.zip`, the same as a file. */
-export async function packageApp(): Promise<void> {
+async function packageApp(): Promise<void> {
   buildApp();
   mkdirSync(APP, { recursive: true });
   installProductionDependencies();

@@ -135,6 +135,21 @@ describe('layers of the product', () => {
   });
 });
 
+describe('the environment and the clock', () => {
+  const readers = (pattern: RegExp): string[] =>
+    product.filter((file) => pattern.test(readFileSync(file, 'utf8'))).sort();
+
+  it('lets one file read the settings', () => {
+    expect(readers(/\bprocess\.env\b/)).toEqual([join('functions', 'shared', 'config.ts')]);
+  });
+
+  it('lets nothing but adapters ask the machine for the time', () => {
+    const asking = readers(/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bsetTimeout\(/);
+    expect(asking).toContain(join('lib', 'azure', 'real-clock.ts'));
+    expect(asking.filter((file) => layerOf(file) !== 'adapters')).toEqual([]);
+  });
+});
+
 describe('evidence from the other side', () => {
   const stands = sourcesUnder('test/local-azure', 'test/local-host');
   /** The only packages of the product that the local host may load are those it exists to run. */

@@ -42,7 +42,7 @@ const validateBody = compileSchema<CreatePointBody>({
     vmId: {
       type: 'string',
       pattern:
-        '^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[mM]icrosoft\\.[cC]ompute/virtual[mM]achines/[^/]+$',
+        '^/subscriptions/[-0-9A-Za-z]{1,36}/resource[gG]roups/[-\\p{L}\\p{N}_.()]{1,90}/providers/[mM]icrosoft\\.[cC]ompute/virtual[mM]achines/[-\\p{L}\\p{N}_.]{1,80}$',
       description: 'the resource id of a virtual machine',
     },
     vmKey: {

@@ -17,7 +17,11 @@ export function* closeRun(ctx: OrchestrationContext): Generator<Task, Outcome<Cl
   const cleaned = yield* cleanUp(ctx, input);
   if (!cleaned.ok) return cleaned;
   const ended = yield* call(ctx, activities.endRun, { runId, state: 'failed', failure });
-  return ended.ok ? { ok: true, value: { runId } } : ended;
+  if (!ended.ok) return ended;
+  // An activity of the run may have been in flight all the time: what it made before it could see
+  // that the run has ended is found now.
+  const cleanedAgain = yield* cleanUp(ctx, input);
+  return cleanedAgain.ok ? { ok: true, value: { runId } } : cleanedAgain;
 }
 
 function* cleanUp(

@@ -3,6 +3,7 @@ import * as df from 'durable-functions';
 import { type Outcome, type Refusal, refused } from '../../lib/outcome.ts';
 import { call, callAll } from '../shared/durable.ts';
 import { activities, orchestrations } from '../shared/names.ts';
+import { failingStatus, leftOpen } from '../shared/open-run.ts';
 import { registerFor } from '../shared/register.ts';
 import type { PointRef, ProtectedVm, ProtectVmInput, SnapshotSet } from '../shared/wire.ts';
 
@@ -118,14 +119,14 @@ function* fail(
   refusal: Refusal,
 ): Run<Refusal> {
   const { errorCode, message } = refusal;
-  ctx.df.setCustomStatus({ runId, phase: 'failing', errorCode });
+  ctx.df.setCustomStatus(failingStatus(runId, 'failing', refusal));
   const failed = yield* call(ctx, activities.failPoint, { runId, ...known, errorCode, message });
-  const note = failed.ok ? '' : ` (and the run could not be cleaned up: ${failed.message})`;
+  if (!failed.ok) throw leftOpen(refusal, failed);
   yield* call(ctx, activities.endRun, {
     runId,
     state: 'failed',
     ...(known.pointId === undefined ? {} : { pointId: known.pointId }),
-    failure: { errorCode, message: `${message}${note}` },
+    failure: { errorCode, message },
   });
   return refusal;
 }

@@ -5,6 +5,7 @@ import type { RestorePlan, RestoreStep } from '../../lib/restore/restore-plan.ts
 import type { StepResult } from '../../lib/restore/restore-ports.ts';
 import { type ActivityRef, call, callAll, callChildren, waitFor } from '../shared/durable.ts';
 import { activities, instanceIds, orchestrations } from '../shared/names.ts';
+import { failingStatus, leftOpen } from '../shared/open-run.ts';
 import { registerFor } from '../shared/register.ts';
 import type { RestoredVm, RestoreVmInput } from '../shared/wire.ts';
 
@@ -166,15 +167,15 @@ function* undo(
   plan: RestorePlan | undefined,
   refusal: Refusal,
 ): Run<Refusal> {
-  ctx.df.setCustomStatus({ runId, phase: 'undoing', errorCode: refusal.errorCode });
+  ctx.df.setCustomStatus(failingStatus(runId, 'undoing', refusal));
   const origin = plan === undefined ? {} : { origin: plan.origin };
   const undone = yield* call(ctx, activities.undoRestore, { runId, ...origin });
-  const left = undone.ok ? undone.value.left : [];
-  const note = undone.ok
-    ? left.length === 0
+  if (!undone.ok) throw leftOpen(refusal, undone);
+  const { left } = undone.value;
+  const note =
+    left.length === 0
       ? ''
-      : ` Not removed: ${left.map((one) => `${one.resourceId} (${one.reason})`).join('; ')}.`
-    : ` What the run made could not be removed: ${undone.message}`;
+      : ` Not removed: ${left.map((one) => `${one.resourceId} (${one.reason})`).join('; ')}.`;
   const message = `${refusal.message}${note}`;
   yield* call(ctx, activities.endRun, {
     runId,

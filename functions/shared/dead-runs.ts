@@ -8,6 +8,7 @@ import {
   startInstance,
 } from './instances.ts';
 import { instanceIds, orchestrations } from './names.ts';
+import { failureInStatus } from './open-run.ts';
 import { endRun } from './runs.ts';
 import type { InvocationServices } from './services.ts';
 
@@ -45,11 +46,12 @@ async function startClosing(
   { events }: DeadRunServices,
   client: DurableClient,
   { runId, kind }: Run,
-  { runtimeStatus, input: given }: DurableOrchestrationStatus,
+  status: DurableOrchestrationStatus,
 ): Promise<void> {
+  const { runtimeStatus, input: given } = status;
   const { target } = fieldsOf(given);
   const message = `The run's instance ended as ${runtimeStatus} before the run did; start it again`;
-  const failure = { errorCode: 'InstanceLost', message };
+  const failure = failureInStatus(status) ?? { errorCode: 'InstanceLost', message };
   const instanceId = instanceIds.closeRun(runId);
   const input = { runId, kind, failure, ...(typeof target === 'string' ? { target } : {}) };
   const started = await startInstance(client, orchestrations.closeRun, instanceId, input);

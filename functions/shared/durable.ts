@@ -15,11 +15,13 @@ export interface RetryPolicy {
 }
 
 /** About 7 seconds of trying: somebody waits for the answer, or a timer starts it all again. */
-export const BRIEF: RetryPolicy = { attempts: 4, firstDelayMs: 1_000, longestDelayMs: 30_000 };
+const BRIEF: RetryPolicy = { attempts: 4, firstDelayMs: 1_000, longestDelayMs: 30_000 };
 /** About 3 minutes: undoing and closing must get through a short outage. */
 export const PATIENT: RetryPolicy = { attempts: 8, firstDelayMs: 2_000, longestDelayMs: 60_000 };
 /** How often Retry-After is obeyed before an activity counts as refused. Not attempts: it is no fault. */
 const THROTTLED_ROUNDS = 50;
+/** Compute asks for waits of 20 minutes; somebody who waits must learn some time that nothing comes. */
+const LONGEST_THROTTLED_MS = 3_600_000;
 /**
  * The platform's own retries cover the death of a worker, which fails the activity in flight and is
  * not tried again otherwise. Never with a retry time-out: that hangs the orchestration
@@ -102,6 +104,7 @@ export function* callAll<I, T>(
   let open = inputs.map((input, index) => ({ index, input }));
   let failed = 0;
   let throttled = 0;
+  let throttledMs = 0;
   while (open.length > 0) {
     const tasks = open.map(({ input }) =>
       ctx.df.callActivityWithRetry(activity.name, afterWorkerDeath(), input),
@@ -119,7 +122,8 @@ export function* callAll<I, T>(
       }
       const isThrottled = answer.retryAfterMs !== undefined;
       const exhausted = isThrottled
-        ? throttled >= THROTTLED_ROUNDS
+        ? throttled >= THROTTLED_ROUNDS ||
+          throttledMs + (answer.retryAfterMs ?? 0) > LONGEST_THROTTLED_MS
         : failed + 1 >= activity.retry.attempts;
       if (exhausted) {
         outcomes.set(item.index, giveUp(answer));
@@ -129,8 +133,12 @@ export function* callAll<I, T>(
       delayMs = Math.max(delayMs, answer.retryAfterMs ?? delayAfter(activity.retry, failed + 1));
       again.push(item);
     }
-    if (anyFailed) failed += 1;
-    else throttled += 1;
+    if (anyFailed) {
+      failed += 1;
+    } else {
+      throttled += 1;
+      throttledMs += delayMs;
+    }
     open = again;
     if (open.length > 0) yield* waitFor(ctx, delayMs);
   }

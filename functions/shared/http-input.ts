@@ -7,17 +7,24 @@ import { type FieldProblem, ProblemError } from './problems.ts';
 /** Far above any request of ours; a body is held in memory whole. */
 const LONGEST_BODY_BYTES = 256 * 1024;
 
+/** A body of the longest kind can be wrong in a hundred thousand places. */
+const MOST_ERRORS = 20;
+const LONGEST_FIELD_CHARACTERS = 200;
+
 const ajv = new Ajv({ allErrors: true, verbose: true });
 
 export const compileSchema = <T>(schema: SchemaObject): ValidateFunction<T> =>
   ajv.compile<T>(schema);
 
 const fieldOf = ({ instancePath, keyword, params }: ErrorObject): string => {
-  if (keyword === 'additionalProperties') {
-    return `${instancePath}/${String(params['additionalProperty'])}`;
-  }
-  if (keyword === 'required') return `${instancePath}/${String(params['missingProperty'])}`;
-  return instancePath === '' ? '/' : instancePath;
+  const own =
+    keyword === 'additionalProperties'
+      ? params['additionalProperty']
+      : keyword === 'required'
+        ? params['missingProperty']
+        : undefined;
+  const field = own === undefined ? instancePath : `${instancePath}/${String(own)}`;
+  return field === '' ? '/' : field.slice(0, LONGEST_FIELD_CHARACTERS);
 };
 
 const messageOf = ({ keyword, params, message, parentSchema }: ErrorObject): string => {
@@ -35,10 +42,19 @@ const WRAPPERS = new Set(['oneOf', 'anyOf', 'if']);
 
 const fieldProblems = (errors: readonly ErrorObject[]): FieldProblem[] => {
   const own = errors.filter((error) => !WRAPPERS.has(error.keyword));
-  return (own.length > 0 ? own : errors).map((error) => ({
+  return (own.length > 0 ? own : errors).slice(0, MOST_ERRORS).map((error) => ({
     field: fieldOf(error),
     message: messageOf(error),
   }));
+};
+
+const refuseLongBody = (lengthBytes: number): void => {
+  if (!(lengthBytes > LONGEST_BODY_BYTES)) return;
+  throw new ProblemError({
+    status: 413,
+    errorCode: 'BodyTooLarge',
+    detail: `The body must not be larger than ${LONGEST_BODY_BYTES} bytes`,
+  });
 };
 
 /** The JSON body of a request, checked. `absentMeans` is taken for a request without a body. */
@@ -47,14 +63,10 @@ export async function readBody<T>(
   validate: ValidateFunction<T>,
   absentMeans?: unknown,
 ): Promise<T> {
+  // What announces no length is read, as far as the host lets it in, and then measured.
+  refuseLongBody(Number(request.headers.get('content-length') ?? 0));
   const text = await request.text();
-  if (Buffer.byteLength(text) > LONGEST_BODY_BYTES) {
-    throw new ProblemError({
-      status: 413,
-      errorCode: 'BodyTooLarge',
-      detail: `The body must not be larger than ${LONGEST_BODY_BYTES} bytes`,
-    });
-  }
+  refuseLongBody(Buffer.byteLength(text));
   let value: unknown = absentMeans;
   if (text.trim() !== '') {
     assertJson(request);

@@ -1,12 +1,12 @@
-import { VM_KEY_PATTERN } from '../../lib/catalog/identifiers.ts';
+import { POINT_ID_PATTERN, VM_KEY_PATTERN } from '../../lib/catalog/identifiers.ts';
 import type { PointCopy } from '../../lib/catalog/point-copy.ts';
-import { comparePointsNewestFirst } from '../../lib/catalog/point-order.ts';
+import { comparePointsNewestFirst, pointTimeMs } from '../../lib/catalog/point-order.ts';
 import type { RestorePoint } from '../../lib/catalog/restore-point.ts';
 import type { CatalogStore } from '../../lib/ports/catalog-store.ts';
 import { type PointSummary, summarizePoint } from './point-views.ts';
 import { fieldProblem } from './problems.ts';
 
-export const DEFAULT_PAGE_SIZE = 50;
+const DEFAULT_PAGE_SIZE = 50;
 
 /** Where a page begins: behind the last point of the page before. Callers treat it as opaque. */
 interface Position {
@@ -20,13 +20,13 @@ const encodePosition = ({ pointId, vmKey }: Position): string =>
 function decodePosition(text: string): Position {
   const [pointId = '', vmKey = ''] = Buffer.from(text, 'base64url').toString('utf8').split('.');
   const position = { pointId, vmKey };
-  if (VM_KEY_PATTERN.test(vmKey) && encodePosition(position) === text) {
-    try {
-      comparePointsNewestFirst(position, position);
-      return position;
-    } catch {
-      // Falls through: a made-up position is a wrong parameter like any other.
-    }
+  if (
+    VM_KEY_PATTERN.test(vmKey) &&
+    POINT_ID_PATTERN.test(pointId) &&
+    !Number.isNaN(pointTimeMs(pointId)) &&
+    encodePosition(position) === text
+  ) {
+    return position;
   }
   throw fieldProblem('continuation', 'must be what an earlier answer gave as `continuation`');
 }

@@ -84,22 +84,14 @@ export function problemResponse(problem: Problem): HttpResponseInit {
       detail: maskSecrets(detail),
       ...(instance === undefined ? {} : { instance }),
       errorCode,
-      ...(errors === undefined ? {} : { errors }),
+      ...(errors === undefined
+        ? {}
+        : { errors: errors.map((one) => ({ ...one, message: maskSecrets(one.message) })) }),
     }),
   };
 }
 
-export const problemOfRefusal = (refusal: Refusal): Problem => ({
-  status: statusOf(refusal.errorCode),
-  errorCode: refusal.errorCode,
-  detail: refusal.message,
-  ...(refusal.target === undefined
-    ? {}
-    : { errors: [{ field: refusal.target, message: refusal.message }] }),
-  ...(statusOf(refusal.errorCode) === 503 ? { retryAfterSeconds: RETRY_AFTER_OUTAGE_SECONDS } : {}),
-});
-
-/** One problem for several refusals, as a plan gives them. The first decides code and status. */
+/** One problem for several refusals, as a plan gives them: the code of the first, the highest status. */
 export const problemOfRefusals = (refusals: readonly Refusal[]): Problem => {
   const [first] = refusals;
   if (first === undefined) throw new Error('a problem needs at least one refusal');

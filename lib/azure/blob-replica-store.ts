@@ -6,10 +6,13 @@ import type {
   SealedReplica,
   SealedSnapshot,
 } from '../ports/replica-store.ts';
+import type { Clock } from '../time/clock.ts';
 import { coerceAzureError, isNotFound, toBackupError } from './arm-errors.ts';
 import { createBlobReplicaWriter } from './blob-replica-writer.ts';
 import { bareEtag, metadataOf, stampOf } from './blob-stamp.ts';
+import { createPageBlobPaces, type PageBlobPaces } from './page-blob-pace.ts';
 import { listPageRanges, readPages } from './page-blob-reads.ts';
+import { createRealClock } from './real-clock.ts';
 
 export interface BlobReplicaStoreOptions {
   /** The account, with retries. */
@@ -17,12 +20,24 @@ export interface BlobReplicaStoreOptions {
   /** The account, each request once: throttling is answered by a slower pace. */
   readonly serviceOnce: BlobServiceClient;
   readonly container: string;
+  /** Default: the real one. */
+  readonly clock?: Clock;
+}
+
+const pacesByService = new WeakMap<BlobServiceClient, PageBlobPaces>();
+
+/** What one target has learned about an account's limits holds for its other containers. */
+function pacesOf(service: BlobServiceClient, clock: Clock): PageBlobPaces {
+  const known = pacesByService.get(service) ?? createPageBlobPaces(clock);
+  pacesByService.set(service, known);
+  return known;
 }
 
 /** Chains as page blobs of one container. Paths and metadata: docs/format.md. */
 export function createBlobReplicaStore(options: BlobReplicaStoreOptions): ReplicaStore {
   const container = options.service.getContainerClient(options.container);
   const containerOnce = options.serviceOnce.getContainerClient(options.container);
+  const paces = pacesOf(options.serviceOnce, options.clock ?? createRealClock());
   const blobOf = (blobPath: string): PageBlobClient => container.getPageBlobClient(blobPath);
 
   return {
@@ -60,6 +75,7 @@ export function createBlobReplicaStore(options: BlobReplicaStoreOptions): Replic
         listSnapshots: async () => (await listChains(container, blobPath))[0]?.snapshots ?? [],
         blobPath,
         leaseId,
+        pace: paces.forBlob(),
       }),
 
     async openSealed(blobPath, blobSnapshot) {

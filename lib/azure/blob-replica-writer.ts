@@ -4,6 +4,7 @@ import { BackupError, ThrottledError } from '../errors.ts';
 import type { ReplicaStamp, ReplicaWriter, SealedSnapshot } from '../ports/replica-store.ts';
 import { type AzureError, coerceAzureError, toBackupError } from './arm-errors.ts';
 import { bareEtag, metadataOf } from './blob-stamp.ts';
+import type { PageBlobPace } from './page-blob-pace.ts';
 import { listChangedPages, listPageRanges } from './page-blob-reads.ts';
 import { limitedSignal } from './request-limits.ts';
 
@@ -15,6 +16,7 @@ export interface BlobReplicaWriterOptions {
   readonly listSnapshots: () => Promise<readonly SealedSnapshot[]>;
   readonly blobPath: string;
   readonly leaseId: string;
+  readonly pace: PageBlobPace;
 }
 
 const WRITE_LIMIT_MS = 60_000;
@@ -26,12 +28,13 @@ const BUSY_RETRY_AFTER_MS = 250;
  * nothing else.
  */
 export function createBlobReplicaWriter(options: BlobReplicaWriterOptions): ReplicaWriter {
-  const { blob, blobOnce, blobPath, leaseId } = options;
+  const { blob, blobOnce, blobPath, leaseId, pace } = options;
   const conditions = { leaseId };
 
   const failed = (error: unknown, action: string): BackupError => {
     const known = coerceAzureError(error);
     if (known.code === 'ServerBusy') {
+      pace.refused();
       return new ThrottledError(`Could not ${action}: ServerBusy`, BUSY_RETRY_AFTER_MS, {
         target: blobPath,
       });
@@ -66,12 +69,15 @@ export function createBlobReplicaWriter(options: BlobReplicaWriterOptions): Repl
 
   return {
     async write(offset, bytes, signal) {
-      try {
+      const send = async (): Promise<void> => {
         await blobOnce.uploadPages(bytes, offset, bytes.length, {
           transactionalContentMD5: hash('md5', bytes, 'buffer'),
           conditions,
           abortSignal: limitedSignal(WRITE_LIMIT_MS, signal),
         });
+      };
+      try {
+        await pace.run(bytes.length, send, signal);
       } catch (error) {
         throw failed(error, `write to the copy ${blobPath}`);
       }
@@ -79,13 +85,16 @@ export function createBlobReplicaWriter(options: BlobReplicaWriterOptions): Repl
 
     async writeFromUrl(range, sourceUrl, { md5, signal }) {
       const action = `have the copy ${blobPath} fetch pages`;
-      try {
-        const { start, end } = range;
+      const { start, end } = range;
+      const send = async (): Promise<void> => {
         await blobOnce.uploadPagesFromURL(sourceUrl, start, start, end - start, {
           conditions,
           abortSignal: limitedSignal(WRITE_LIMIT_MS, signal),
           ...(md5 === undefined ? {} : { sourceContentMD5: md5 }),
         });
+      };
+      try {
+        await pace.run(end - start, send, signal);
       } catch (error) {
         const refusal = sourceRefusalOf(coerceAzureError(error));
         if (refusal === undefined) throw failed(error, action);
@@ -94,11 +103,14 @@ export function createBlobReplicaWriter(options: BlobReplicaWriterOptions): Repl
     },
 
     async clear(range, signal) {
-      try {
+      const send = async (): Promise<void> => {
         await blobOnce.clearPages(range.start, range.end - range.start, {
           conditions,
           abortSignal: limitedSignal(WRITE_LIMIT_MS, signal),
         });
+      };
+      try {
+        await pace.run(0, send, signal);
       } catch (error) {
         throw failed(error, `clear pages of the copy ${blobPath}`);
       }

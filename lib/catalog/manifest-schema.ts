@@ -49,7 +49,7 @@ export const MANIFEST_DISK = {
   },
 } as const;
 
-export const MANIFEST_SCHEMA = {
+const MANIFEST_SCHEMA = {
   type: 'object',
   required: ['formatVersion', 'kind', 'target', 'sealedAtUtc', 'point', 'disks', 'holds'],
   properties: {

@@ -15,7 +15,7 @@ export const pointRowKey = (pointId: string): string =>
   `${String(LATEST_MS - pointTimeMs(pointId)).padStart(15, '0')}-${pointId}`;
 
 /** Names of copies become part of a key. */
-export const COPY_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
+const COPY_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
 
 /** Row key of one copy of a point: lies beside the point's other copies, in the points' order. */
 export const copyRowKey = (pointId: string, copy: string): string => {

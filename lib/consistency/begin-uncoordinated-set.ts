@@ -2,7 +2,7 @@ import { snapshotNameOf } from '../catalog/identifiers.ts';
 import { done, type Outcome } from '../outcome.ts';
 import type { ConsistencyPorts } from './consistency-ports.ts';
 import { endEarlierAttempts } from './end-attempt.ts';
-import { type PointInput, readPreparingPoint } from './preparing-point.ts';
+import { claimPreparingPoint, type PointInput } from './preparing-point.ts';
 import { randomHex } from './random-hex.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function beginUncoordinatedSet(
   ports: ConsistencyPorts,
   input: PointInput,
 ): Promise<Outcome<{ readonly attempt: string }>> {
-  const row = await readPreparingPoint(ports.catalog, input);
+  const row = await claimPreparingPoint(ports.catalog, input);
   if (!row.ok) return row;
   await endEarlierAttempts(ports, input.runId, 'another attempt at the set began');
   const attempt = randomHex(6);

@@ -99,7 +99,6 @@ export type ServiceMessage =
   | { readonly type: 'abort'; readonly reason: string };
 
 export const MAX_LINE_BYTES = 64 * 1024;
-export const SESSION_ID_PATTERN = /^s-[0-9a-f]{32}$/;
 
 const TEXT = { type: 'string' } as const;
 const NUMBER = { type: 'number', minimum: 0 } as const;

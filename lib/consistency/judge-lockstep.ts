@@ -40,7 +40,7 @@ export function judgeLockstep(evidence: LockstepEvidence): Verdict {
     provider: 'lockstep',
     requested: requested.label,
     achieved,
-    reasons: [...(doubts.length > 0 ? doubts : [HELD]), ...notesOnHooks(evidence)],
+    reasons: [...(doubts.length > 0 ? few(doubts) : [HELD]), ...few(notesOnHooks(evidence))],
     evidence: events,
     ...(thawed === undefined ? {} : { freezeHeldMs: Math.round(thawed.heldMs) }),
     ...(slowest === undefined ? {} : { slowestSnapshotMs: slowest }),
@@ -103,7 +103,7 @@ function doubtsOfCoverage({ hello, disks }: LockstepEvidence): string[] {
     if (seen.length === 0) {
       doubts.push(`The guest did not find the disk on LUN ${lun}.`);
     } else if (seen.some((disk) => !disk.covered) || what.length > 0) {
-      const named = what.map((part) => `${clip(part.what)} (${clip(part.reason)})`).join(', ');
+      const named = few(what.map((part) => `${clip(part.what)} (${clip(part.reason)})`)).join(', ');
       doubts.push(`A freeze does not cover all data of LUN ${lun}: ${named || 'no detail given'}.`);
     }
   }
@@ -116,6 +116,7 @@ function doubtsOfCoverage({ hello, disks }: LockstepEvidence): string[] {
 
 function doubtsOfFreeze({ hello, frozen }: LockstepEvidence): string[] {
   if (frozen === undefined) return ['The guest did not say which file systems it froze.'];
+  if (frozen.mounts.length === 0) return ['The guest froze no file system at all.'];
   const reported = new Set(frozen.mounts.map((mount) => mount.mountPoint));
   return hello.mounts
     .filter((mount) => mount.freezable && !reported.has(mount.mountPoint))
@@ -170,3 +171,10 @@ function slowestOf(events: readonly EvidenceEvent[]): number | undefined {
 
 /** The guest chooses these texts. */
 const clip = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
+
+/** Reasons go into rows, answers and the run's history; a guest may have thousands of mounts. */
+const MOST_NAMED = 10;
+const few = (texts: readonly string[]): readonly string[] =>
+  texts.length <= MOST_NAMED
+    ? texts
+    : [...texts.slice(0, MOST_NAMED), `and ${texts.length - MOST_NAMED} more`];

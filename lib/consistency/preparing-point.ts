@@ -29,3 +29,16 @@ export async function readPreparingPoint(
   }
   return done(row);
 }
+
+/**
+ * As `readPreparingPoint`, and writes the row again as it is, before a new attempt ends the earlier
+ * ones: its etag is another one from here on, so that nobody who read the row before can record a set
+ * that this attempt ends. Throws a `ConflictError` when the row changed in between.
+ */
+export async function claimPreparingPoint(
+  catalog: CatalogStore,
+  input: PointInput,
+): Promise<Outcome<Versioned<RestorePoint>>> {
+  const row = await readPreparingPoint(catalog, input);
+  return row.ok ? done(await catalog.updatePoint(row.value.value, row.value.etag)) : row;
+}

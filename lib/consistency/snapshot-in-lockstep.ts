@@ -7,7 +7,7 @@ import { abortSessionsOf, doomAll, endEarlierAttempts } from './end-attempt.ts';
 import { GuestAnswerInvalidError } from './guest-session.ts';
 import { judgeLockstep } from './judge-lockstep.ts';
 import { commandTags, type LockstepAttempt, noteAttempt, planAttempt } from './lockstep-attempt.ts';
-import { type PointInput, readPreparingPoint } from './preparing-point.ts';
+import { claimPreparingPoint, type PointInput, readPreparingPoint } from './preparing-point.ts';
 import { readTakenSnapshot } from './snapshot-facts.ts';
 
 export interface DiskSnapshotTaken {
@@ -37,7 +37,7 @@ export async function snapshotInLockstep(
   ports: ConsistencyPorts,
   input: PointInput,
 ): Promise<Outcome<SnapshotSet>> {
-  const row = await readPreparingPoint(ports.catalog, input);
+  const row = await claimPreparingPoint(ports.catalog, input);
   if (!row.ok) return row;
   const ended = await endEarlierAttempts(ports, input.runId, 'another attempt at the set began');
   const plan = planAttempt(ports, row.value.value);
@@ -49,7 +49,10 @@ export async function snapshotInLockstep(
   });
   try {
     await noteAttempt(ports, plan);
-    const outcome = await takeSet(ports, plan);
+    const taken = await takeSet(ports, plan);
+    // The run may have been closed meanwhile, by somebody who could not see all that was made here.
+    const still = taken.ok ? await readPreparingPoint(ports.catalog, input) : taken;
+    const outcome = still.ok ? taken : still;
     if (!outcome.ok) await giveUp(ports, plan, outcome.errorCode);
     else await releaseSession(ports, plan);
     return outcome;

@@ -106,11 +106,10 @@ export const findRecordedPoint = async (
   return done(row.value);
 };
 
-/** The disk with its snapshot, which every recorded point has. */
-export const findPointDisk = (
-  point: RestorePoint,
-  diskKey: string,
-): Outcome<PointDisk & { readonly snapshot: NonNullable<PointDisk['snapshot']> }> => {
+/** A disk with its snapshot, which every recorded point has. */
+export type SnapshottedDisk = PointDisk & { readonly snapshot: NonNullable<PointDisk['snapshot']> };
+
+const findPointDisk = (point: RestorePoint, diskKey: string): Outcome<SnapshottedDisk> => {
   const disk = point.disks.find((one) => one.diskKey === diskKey);
   if (disk?.snapshot === undefined) {
     return refused(
@@ -120,6 +119,26 @@ export const findPointDisk = (
     );
   }
   return done({ ...disk, snapshot: disk.snapshot });
+};
+
+/** What one disk's copy works on; `TargetUnknown`, `PointNotFound`, `PointNotRecorded` or `DiskNotInPoint`. */
+export const findDiskToCopy = async (
+  ports: CopyPorts,
+  input: DiskCopyInput,
+): Promise<
+  Outcome<{
+    readonly target: ReplicaTarget;
+    readonly point: RestorePoint;
+    readonly disk: SnapshottedDisk;
+  }>
+> => {
+  const target = findTarget(ports, input.target);
+  if (!target.ok) return target;
+  const point = await findRecordedPoint(ports, input);
+  if (!point.ok) return point;
+  const disk = findPointDisk(point.value, input.diskKey);
+  if (!disk.ok) return disk;
+  return done({ target: target.value, point: point.value, disk: disk.value });
 };
 
 /** The manifest, or undefined; a corrupt one is a refusal, because reading it again changes nothing. */

@@ -7,13 +7,7 @@ import type { CopyAttempt, SegmentProgress } from '../ports/copy-progress.ts';
 import type { ReplicaWriter } from '../ports/replica-store.ts';
 import type { OpenSnapshot } from '../ports/snapshot-reader.ts';
 import { type ByteRange, clipRanges, subtractRanges } from '../transfer/byte-ranges.ts';
-import {
-  type CopyPorts,
-  type DiskCopyInput,
-  findPointDisk,
-  findRecordedPoint,
-  findTarget,
-} from './copy-ports.ts';
+import { type CopyPorts, type DiskCopyInput, findDiskToCopy } from './copy-ports.ts';
 import { leaseIdOf } from './lease-id.ts';
 import { type MoverInUse, moveSegment } from './move-segment.ts';
 import { planSegment, type SegmentFacts } from './plan-segment.ts';
@@ -50,16 +44,12 @@ export async function copySlice(
 ): Promise<Outcome<CopiedSlice>> {
   const { progress, clock, events } = ports;
   const { diskKey } = input;
-  const target = findTarget(ports, input.target);
-  if (!target.ok) return target;
-  const point = await findRecordedPoint(ports, input);
-  if (!point.ok) return point;
-  const disk = findPointDisk(point.value, diskKey);
-  if (!disk.ok) return disk;
+  const found = await findDiskToCopy(ports, input);
+  if (!found.ok) return found;
   const attempt = await progress.getAttempt(input, diskKey);
   if (attempt?.attempt !== input.attempt) return superseded(input);
 
-  const { sizeBytes, snapshot } = disk.value;
+  const { sizeBytes, snapshot } = found.value.disk;
   const mover: MoverInUse = {
     name: attempt.mover,
     ...(attempt.moverReason === undefined ? {} : { reason: attempt.moverReason }),
@@ -78,7 +68,7 @@ export async function copySlice(
             attempt.previous.sizeBytes,
           ),
         }),
-    writer: target.value.replicas.openForWriting(
+    writer: found.value.target.replicas.openForWriting(
       chainBlobPath(input.vmKey, diskKey, attempt.chainId),
       leaseIdOf(input.pointId, diskKey, attempt.attempt),
     ),

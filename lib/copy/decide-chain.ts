@@ -8,6 +8,7 @@ export type BaseReason =
   | 'firstCopy'
   | 'headUnreadable'
   | 'headMissing'
+  | 'headDamaged'
   | 'targetRolledBack'
   | 'olderThanHead'
   | 'diskReplaced'
@@ -23,6 +24,8 @@ export interface ChainHead {
   readonly pointId: string;
   readonly diskUniqueId: string;
   readonly disk: ManifestDisk;
+  /** A verification found that the copy is not what was sealed: its chain is not built upon. */
+  readonly isDamaged?: boolean;
 }
 
 export interface ChainFacts {
@@ -72,6 +75,7 @@ const reasonAgainstIncrement = (
 ): BaseReason | undefined => {
   const sealed = blob?.snapshots.find((one) => one.blobSnapshot === head.disk.blobSnapshot);
   if (blob === undefined) return 'headMissing';
+  if (head.isDamaged === true) return 'headDamaged';
   if (sealed === undefined || sealed.stamp?.pointId !== head.pointId) return 'targetRolledBack';
   // Point ids begin with their time: they sort by it.
   if (pointId <= head.pointId) return 'olderThanHead';

@@ -1,5 +1,5 @@
 import type { Manifest } from '../catalog/manifest.ts';
-import type { DiskSnapshot, PointDisk, RestorePoint } from '../catalog/restore-point.ts';
+import type { RestorePoint } from '../catalog/restore-point.ts';
 import { chainBlobPath } from '../catalog/storage-layout.ts';
 import { PAGE_BYTES } from '../digest/page-sum.ts';
 import { BackupError, MalformedDataError } from '../errors.ts';
@@ -11,11 +11,10 @@ import type { OpenSnapshot } from '../ports/snapshot-reader.ts';
 import {
   type CopyPorts,
   type DiskCopyInput,
-  findPointDisk,
-  findRecordedPoint,
-  findTarget,
+  findDiskToCopy,
   grantHolderOf,
   LARGEST_DISK_BYTES,
+  type SnapshottedDisk,
 } from './copy-ports.ts';
 import { type ChainDecision, type ChainHead, decideChain } from './decide-chain.ts';
 import { takeOverChain } from './take-over-chain.ts';
@@ -40,23 +39,20 @@ export async function openDiskCopy(
 ): Promise<Outcome<OpenedDiskCopy>> {
   const { progress, snapshots, events } = ports;
   const { diskKey } = input;
-  const target = findTarget(ports, input.target);
-  if (!target.ok) return target;
-  const point = await findRecordedPoint(ports, input);
-  if (!point.ok) return point;
-  const disk = findPointDisk(point.value, diskKey);
-  if (!disk.ok) return disk;
-  const { snapshot, sizeBytes } = disk.value;
+  const found = await findDiskToCopy(ports, input);
+  if (!found.ok) return found;
+  const { target, point, disk } = found.value;
+  const { snapshot, sizeBytes } = disk;
   if (sizeBytes > LARGEST_DISK_BYTES) {
     return refused(
       'DiskTooLarge',
-      `Disk ${disk.value.name} has ${sizeBytes} bytes; a page blob holds ${LARGEST_DISK_BYTES}. Leave it out of the replica's policy.`,
-      disk.value.diskId,
+      `Disk ${disk.name} has ${sizeBytes} bytes; a page blob holds ${LARGEST_DISK_BYTES}. Leave it out of the replica's policy.`,
+      disk.diskId,
     );
   }
 
   const earlier = await progress.getAttempt(input, diskKey);
-  if (earlier !== undefined && (await isSealed(ports, target.value, input))) {
+  if (earlier !== undefined && (await isSealed(ports, target, input))) {
     return done(opened(earlier, sizeBytes));
   }
 
@@ -69,13 +65,13 @@ export async function openDiskCopy(
     );
   }
 
-  const { decision, chains } = await decide(ports, target.value, point.value, disk.value, input);
-  const attempt = await takeOverChain(ports, target.value, input, {
+  const { decision, chains } = await decide(ports, target, point, disk, input);
+  const attempt = await takeOverChain(ports, target, input, {
     earlier,
     decision,
     chain: chains.find((one) => one.chainId === decision.chainId),
     sizeBytes,
-    deploymentId: point.value.deploymentId,
+    deploymentId: point.deploymentId,
     blobPath: chainBlobPath(input.vmKey, diskKey, decision.chainId),
   });
   const answer = opened(attempt, sizeBytes);
@@ -111,12 +107,12 @@ async function decide(
   ports: CopyPorts,
   target: ReplicaTarget,
   { vmKey, pointId }: RestorePoint,
-  disk: PointDisk & { readonly snapshot: DiskSnapshot },
+  disk: SnapshottedDisk,
   input: DiskCopyInput,
 ): Promise<{ readonly decision: ChainDecision; readonly chains: readonly ChainBlob[] }> {
   const { snapshots } = ports;
   const { snapshot } = disk;
-  const head = await findHead(target, vmKey, disk.diskKey);
+  const head = await findHead(ports, target, vmKey, disk.diskKey);
   const chains = await target.replicas.listChains(vmKey, disk.diskKey);
   const previousSource =
     head === undefined || head === 'unreadable'
@@ -164,6 +160,7 @@ async function holdGrant(
 
 /** The disk in the newest manifest of the VM: the container tells where a chain ends, no table. */
 async function findHead(
+  { catalog }: CopyPorts,
   target: ReplicaTarget,
   vmKey: string,
   diskKey: string,
@@ -180,5 +177,8 @@ async function findHead(
   const disk = manifest?.disks.find((one) => one.diskKey === diskKey);
   const pointDisk = manifest?.point.disks.find((one) => one.diskKey === diskKey);
   if (disk === undefined || pointDisk === undefined) return undefined;
-  return { pointId: newest.pointId, diskUniqueId: pointDisk.diskUniqueId, disk };
+  const { pointId } = newest;
+  const copy = await catalog.getCopy(vmKey, pointId, target.name);
+  const isDamaged = copy?.value.state === 'damaged';
+  return { pointId, diskUniqueId: pointDisk.diskUniqueId, disk, isDamaged };
 }

@@ -4,13 +4,7 @@ import { segmentCountOf } from '../digest/segments.ts';
 import { ConflictError } from '../errors.ts';
 import { done, type Outcome, refused } from '../outcome.ts';
 import type { CopyAttempt, SegmentProgress } from '../ports/copy-progress.ts';
-import {
-  type CopyPorts,
-  type DiskCopyInput,
-  findPointDisk,
-  findRecordedPoint,
-  findTarget,
-} from './copy-ports.ts';
+import { type CopyPorts, type DiskCopyInput, findDiskToCopy } from './copy-ports.ts';
 import { superseded } from './copy-slice.ts';
 import { leaseIdOf } from './lease-id.ts';
 import { createVhdFooter } from './vhd-footer.ts';
@@ -27,20 +21,17 @@ export async function sealDisk(
 ): Promise<Outcome<{ readonly blobSnapshot: string }>> {
   const { progress, events } = ports;
   const { diskKey, pointId } = input;
-  const target = findTarget(ports, input.target);
-  if (!target.ok) return target;
-  const point = await findRecordedPoint(ports, input);
-  if (!point.ok) return point;
-  const disk = findPointDisk(point.value, diskKey);
-  if (!disk.ok) return disk;
+  const found = await findDiskToCopy(ports, input);
+  if (!found.ok) return found;
+  const { target, point, disk } = found.value;
   const attempt = await progress.getAttempt(input, diskKey);
   if (attempt?.attempt !== input.attempt) return superseded(input);
   const sealed = await progress.getSealedDisk(input, diskKey);
-  if (sealed !== undefined && (await isThere(sealed, target.value.replicas))) {
+  if (sealed !== undefined && (await isThere(sealed, target.replicas))) {
     return done({ blobSnapshot: sealed.blobSnapshot });
   }
 
-  const { sizeBytes, snapshot, lun } = disk.value;
+  const { sizeBytes, snapshot, lun } = disk;
   const segments = await progress.listSegments(input, diskKey, attempt.lineage);
   const needed = segmentCountOf(sizeBytes, attempt.segmentBytes);
   const indices = new Set(segments.map((segment) => segment.index));
@@ -56,13 +47,13 @@ export async function sealDisk(
   }
 
   const blobPath = chainBlobPath(input.vmKey, diskKey, attempt.chainId);
-  const writer = target.value.replicas.openForWriting(
+  const writer = target.replicas.openForWriting(
     blobPath,
     leaseIdOf(pointId, diskKey, attempt.attempt),
   );
   try {
     await writer.write(sizeBytes, createVhdFooter(sizeBytes, attempt.chainId));
-    const { deploymentId } = point.value;
+    const { deploymentId } = point;
     const seal = await writer.seal({ deploymentId, pointId, diskKey, attempt: attempt.attempt });
     await progress.putSealedDisk(input, {
       diskKey,

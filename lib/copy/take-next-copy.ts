@@ -86,6 +86,9 @@ async function findLostSnapshot(
 
 async function skip(ports: CopyPorts, row: Versioned<PointCopy>, reason: string): Promise<void> {
   const updatedAtUtc = ports.clock.now().toISOString();
+  const { vmKey, pointId, copy: target } = row.value;
+  // First: nobody looks at a skipped copy again.
+  await ports.progress.forget({ vmKey, pointId, target });
   let current = row;
   if (current.value.state === 'copying') {
     current = await ports.catalog.updateCopy(

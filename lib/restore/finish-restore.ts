@@ -1,3 +1,4 @@
+import type { MadeKind } from '../catalog/run.ts';
 import { done, type Outcome } from '../outcome.ts';
 import { releaseManifest } from './manifest-lease.ts';
 import { removeMadeBlob } from './remove-made.ts';
@@ -11,6 +12,8 @@ export interface FinishRestoreInput {
   readonly plan: RestorePlan;
 }
 
+const FORGOTTEN: readonly MadeKind[] = ['vm', 'nic', 'disk', 'scratchBlob'];
+
 /** Hands everything that the run made to the user: their tags, none of ours. May be repeated. */
 export const finishRestore = async (
   ports: RestorePorts,
@@ -19,8 +22,13 @@ export const finishRestore = async (
   const read = await readRestoreSource(ports, plan.origin);
   if (!read.ok) return read;
   const { configuration, disks } = read.value.point;
-  // From here on nothing is undone: what a disaster needs is the VM, with our tags or without.
-  for (const row of await ports.catalog.listMade(runId)) {
+  // From here on nothing is undone: what a disaster needs is the VM, with our tags or without. Its
+  // own row goes first: were its disks' rows first, a crash in between would undo the VM alone, and
+  // the platform deletes no disk and no NIC that a VM uses.
+  const rows = await ports.catalog.listMade(runId);
+  for (const row of rows.toSorted(
+    (a, b) => FORGOTTEN.indexOf(a.kind) - FORGOTTEN.indexOf(b.kind),
+  )) {
     if (row.kind === 'scratchBlob') await removeMadeBlob(ports, row);
     await ports.catalog.forgetMade(row);
   }

@@ -1,7 +1,9 @@
 import type { MadeKind } from '../catalog/run.ts';
 import { BackupError } from '../errors.ts';
-import { done, type Outcome, refused } from '../outcome.ts';
+import { done, type Outcome, type Refusal, refused } from '../outcome.ts';
 import type { FoundResource } from '../ports/found-resource.ts';
+import { refuseEndedRun } from './ended-run.ts';
+import { removeMade } from './remove-made.ts';
 import type { RestorePorts } from './restore-ports.ts';
 import { isMadeBy } from './run-tags.ts';
 
@@ -18,6 +20,7 @@ export interface ThingToMake {
 /**
  * Makes an ARM resource so that a repeated activity finds its own: it is noted before it is made, and
  * carries the run's tag. One that an earlier try began is waited for; one that failed is made again.
+ * Refuses `RunEnded` when the run was closed meanwhile, and removes what it made then.
  */
 export const makeOnce = async (ports: RestorePorts, thing: ThingToMake): Promise<Outcome<void>> => {
   const startedMs = ports.clock.monotonicMs();
@@ -25,14 +28,7 @@ export const makeOnce = async (ports: RestorePorts, thing: ThingToMake): Promise
     const found = await thing.find();
     if (found === undefined || found.provisioningState === 'Failed') {
       if (found !== undefined && !isMadeBy(thing.runId, found)) break;
-      await ports.catalog.noteMade({
-        runId: thing.runId,
-        kind: thing.kind,
-        resourceId: thing.resourceId,
-        state: 'made',
-        sinceUtc: ports.clock.now().toISOString(),
-      });
-      return thing.make();
+      return makeNoted(ports, thing);
     }
     if (!isMadeBy(thing.runId, found)) break;
     if (found.provisioningState === 'Succeeded') return done(undefined);
@@ -45,9 +41,40 @@ export const makeOnce = async (ports: RestorePorts, thing: ThingToMake): Promise
     }
     await ports.clock.sleep(ports.options.pollIntervalMs);
   }
-  return refused(
-    thing.takenCode,
-    `${thing.resourceId} exists and was not made by this run; it is never overwritten.`,
-    thing.resourceId,
-  );
+  return taken(thing);
 };
+
+const makeNoted = async (ports: RestorePorts, thing: ThingToMake): Promise<Outcome<void>> => {
+  const ended = await refuseEndedRun(ports, thing.runId);
+  if (ended !== undefined) return ended;
+  await note(ports, thing);
+  const made = await thing.make();
+  // Noted again: who closed the run meanwhile found nothing yet, and forgot the row.
+  await note(ports, thing);
+  const endedSince = await refuseEndedRun(ports, thing.runId);
+  if (endedSince !== undefined) {
+    await removeMade(ports, { ...thing, state: 'made', sinceUtc: '' });
+    await ports.catalog.forgetMade(thing);
+    return endedSince;
+  }
+  if (!made.ok) return made;
+  // A PUT of an existing name is accepted: of two runs that both saw it free, the later has its tags.
+  const found = await thing.find();
+  return found !== undefined && !isMadeBy(thing.runId, found) ? taken(thing) : made;
+};
+
+const note = (ports: RestorePorts, { runId, kind, resourceId }: ThingToMake): Promise<void> =>
+  ports.catalog.noteMade({
+    runId,
+    kind,
+    resourceId,
+    state: 'made',
+    sinceUtc: ports.clock.now().toISOString(),
+  });
+
+const taken = ({ takenCode, resourceId }: ThingToMake): Refusal =>
+  refused(
+    takenCode,
+    `${resourceId} exists and was not made by this run; it is never overwritten.`,
+    resourceId,
+  );

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { uuidOfText } from '../digest/uuid-of-text.ts';
 import type { ManifestAddress } from '../ports/manifest-store.ts';
 import type { RestoreOrigin } from './restore-plan.ts';
 import type { RestorePorts } from './restore-ports.ts';
@@ -10,11 +10,8 @@ const LEASE_SECONDS = 60;
  * The lease that restores of a point hold, as a UUID. Derived from the point, so that several restores
  * of it hold it together, every step anew, while expiry, with a lease of its own, is kept out.
  */
-export const restoreLeaseId = ({ vmKey, pointId }: ManifestAddress): string => {
-  const hex = createHash('sha256').update(`restore\n${vmKey}\n${pointId}`, 'utf8').digest('hex');
-  const [, ...parts] = /^(.{8})(.{4})(.{4})(.{4})(.{12})/.exec(hex) ?? [];
-  return parts.join('-');
-};
+const restoreLeaseId = ({ vmKey, pointId }: ManifestAddress): string =>
+  uuidOfText(`restore\n${vmKey}\n${pointId}`);
 
 /**
  * Holds the replica's manifest, so that expiry cannot take the point away. Does nothing

@@ -1,6 +1,7 @@
 import { BackupError } from '../errors.ts';
 import { done, type Outcome, refused } from '../outcome.ts';
 import type { DiskSource } from '../ports/disk-store.ts';
+import { refuseEndedRun } from './ended-run.ts';
 import { makeOnce } from './make-once.ts';
 import { holdManifest } from './manifest-lease.ts';
 import type { RestoreDiskStep, RestoreOrigin } from './restore-plan.ts';
@@ -16,11 +17,24 @@ export interface RestoreDiskInput {
   readonly verified: boolean;
 }
 
-export const scratchNameOf = (runId: string, diskKey: string): string => `${runId}/${diskKey}.vhd`;
+const scratchNameOf = (runId: string, diskKey: string): string => `${runId}/${diskKey}.vhd`;
 
 type Scratch =
   | { readonly copied: Extract<DiskSource, { kind: 'blob' }> }
   | { readonly copiedBytes: number };
+
+const noteScratch = (
+  ports: RestorePorts,
+  { runId, step }: RestoreDiskInput,
+  target: RestoreTarget,
+): Promise<void> =>
+  ports.catalog.noteMade({
+    runId,
+    kind: 'scratchBlob',
+    resourceId: target.scratch.resourceIdOf(scratchNameOf(runId, step.diskKey)),
+    state: 'made',
+    sinceUtc: ports.clock.now().toISOString(),
+  });
 
 /** Copies the sealed blob snapshot to a scratch blob, until it is there or the time is up. */
 const copyToScratch = async (
@@ -31,13 +45,7 @@ const copyToScratch = async (
 ): Promise<Scratch> => {
   const name = scratchNameOf(input.runId, input.step.diskKey);
   const startedMs = ports.clock.monotonicMs();
-  await ports.catalog.noteMade({
-    runId: input.runId,
-    kind: 'scratchBlob',
-    resourceId: target.scratch.resourceIdOf(name),
-    state: 'made',
-    sinceUtc: ports.clock.now().toISOString(),
-  });
+  await noteScratch(ports, input, target);
   let copy = await target.scratch.copyFromSnapshot(name, sealed);
   let heldAtMs = startedMs;
   while (copy.state === 'copying') {
@@ -132,6 +140,8 @@ export const restoreDisk = async (
   input: RestoreDiskInput,
 ): Promise<Outcome<StepResult>> => {
   const { runId, origin, step } = input;
+  const ended = await refuseEndedRun(ports, runId);
+  if (ended !== undefined) return ended;
   await holdManifest(ports, origin);
   const read = await readRestoreSource(ports, origin);
   if (!read.ok) return read;
@@ -167,11 +177,21 @@ export const restoreDisk = async (
     before !== undefined && isMadeBy(runId, before) && before.provisioningState === 'Succeeded';
   if (!isDone) {
     const scratch = await copyToScratch(ports, input, source.target, sealed);
+    // Who closed the run meanwhile may have looked before the blob was there.
+    await noteScratch(ports, input, source.target);
+    const endedSince = await refuseEndedRun(ports, runId);
+    if (endedSince !== undefined) {
+      await removeScratch(ports, input, source.target);
+      return endedSince;
+    }
     if (!('copied' in scratch)) {
       return done({ finished: false, resourceId: step.diskId, copiedBytes: scratch.copiedBytes });
     }
     const made = await createDisk(ports, input, source, scratch.copied);
-    if (!made.ok) return made;
+    if (!made.ok) {
+      if (made.errorCode === 'RunEnded') await removeScratch(ports, input, source.target);
+      return made;
+    }
   }
   await removeScratch(ports, input, source.target);
   ports.events.emit('DiskRestored', { runId, diskKey: step.diskKey, diskId: step.diskId });

@@ -36,7 +36,9 @@ export const restoreNames = (
     vmName,
     vmId: idOf('Microsoft.Compute/virtualMachines', vmName),
     disks: configuration.disks.map((disk) => {
-      const asked = overrides.diskNames?.[disk.name];
+      // A disk may be called `constructor`, which every object has.
+      const { diskNames = {} } = overrides;
+      const asked = Object.hasOwn(diskNames, disk.name) ? diskNames[disk.name] : undefined;
       const names =
         asked !== undefined
           ? [asked]

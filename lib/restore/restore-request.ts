@@ -27,6 +27,24 @@ export interface RestoreRequest {
 }
 
 const NAME = { type: 'string', minLength: 1, maxLength: 80 } as const;
+/**
+ * A name becomes a part of a resource id. Anything that would end or change that part is refused
+ * here; the plan knows each kind's own rules.
+ */
+const PART_OF_ID = {
+  ...NAME,
+  pattern: '^[^/\\\\?#%\\s]+$',
+  description: "a name without '/', '\\', '?', '#', '%' and blanks",
+} as const;
+/** Azure's naming rules for resource groups. */
+const RESOURCE_GROUP = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 90,
+  pattern: '^[-\\p{L}\\p{N}_.()]*[-\\p{L}\\p{N}_()]$',
+  description:
+    "a resource group's name: letters, digits, '_', '-', '.' and brackets, no '.' at the end",
+} as const;
 
 /** JSON Schema of the body of `POST /api/restores`; exactly one way to name the point. */
 export const RESTORE_REQUEST_SCHEMA = {
@@ -44,15 +62,17 @@ export const RESTORE_REQUEST_SCHEMA = {
       type: 'object',
       additionalProperties: false,
       properties: {
-        vmName: NAME,
-        resourceGroup: { type: 'string', minLength: 1, maxLength: 90 },
+        vmName: PART_OF_ID,
+        resourceGroup: RESOURCE_GROUP,
         subnetId: {
           type: 'string',
           pattern:
-            '^/[Ss]ubscriptions/[^/]+/resource[Gg]roups/[^/]+/providers/Microsoft\\.Network/virtualNetworks/[^/]+/subnets/[^/]+$',
+            '^/[Ss]ubscriptions/[^/?#%\\s]+/resource[Gg]roups/[^/?#%\\s]+/providers/Microsoft\\.Network/virtualNetworks/[^/?#%\\s]+/subnets/[^/?#%\\s]+$',
+          maxLength: 500,
+          description: 'the resource id of a subnet',
         },
-        size: NAME,
-        diskNames: { type: 'object', additionalProperties: NAME },
+        size: PART_OF_ID,
+        diskNames: { type: 'object', maxProperties: 100, additionalProperties: PART_OF_ID },
         zone: { type: 'string', pattern: '^[1-9]$' },
       },
     },

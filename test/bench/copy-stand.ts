@@ -2,7 +2,7 @@
 import type { PlacedScenario } from '../local-azure/control/scenario-types.ts';
 import type { RequestLogEntry } from '../local-azure/front/request-log.ts';
 import type { LocalAzureConfig } from '../local-azure/local-azure-config.ts';
-import { createStorageClient } from '../local-azure/storage/storage-routes.ts';
+import { createStorageClient, type PageBlobReport } from '../local-azure/storage/storage-routes.ts';
 import { DEPLOYMENT, storageAccountId } from '../world/app-settings.ts';
 import { delay, until } from '../world/lockstep-api.ts';
 import type { PointView } from '../world/point-view.ts';
@@ -32,8 +32,8 @@ export interface CopyStand {
   startApp(mover: Mover): Promise<App>;
   /** A base copy: every call has a target container of its own. */
   copy(app: App): Promise<MeasuredCopy>;
-  /** A new page blob for the raw client, as large as the disk. */
-  createRawBlob(): Promise<string>;
+  /** Gives `work` a new page blob as large as the disk, and removes it. */
+  withRawBlob<T>(work: (blobUrl: string) => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -42,6 +42,10 @@ const RAW_CONTAINER = 'raw';
 const TARGETS_PER_APP = 6;
 const COPY_TIMEOUT_MS = 180_000;
 const LARGE_LUN = 0;
+const FOOTER_BYTES = 512;
+
+const writtenTo = ({ putPageBytes, putPageFromUrlBytes }: PageBlobReport): number =>
+  putPageBytes + putPageFromUrlBytes;
 
 const PAGE_OPERATIONS: ReadonlySet<string> = new Set([
   'Get Blob',
@@ -104,6 +108,16 @@ async function prepare(world: World, dataMiB: number): Promise<CopyStand> {
   const replica = info.accounts.find(({ name }) => name === DEPLOYMENT.replicaAccount);
   if (replica === undefined) throw new Error('there is no replica account');
 
+  /** Several hundred MiB for each copy: the local Azure keeps them in memory. */
+  const removeBlobs = async (container: string): Promise<void> => {
+    const client = replicas.getContainerClient(container);
+    for await (const { name, properties } of client.listBlobsFlat()) {
+      const one = client.getBlobClient(name);
+      if (properties.leaseState === 'leased') await one.getBlobLeaseClient().breakLease(0);
+      await one.delete({ deleteSnapshots: 'include' });
+    }
+  };
+
   return {
     world,
     vm,
@@ -138,9 +152,7 @@ async function prepare(world: World, dataMiB: number): Promise<CopyStand> {
       await protectAndCopy(app, vm.vmId, target);
       // Only the large disk has anything to copy; of the other one there is the footer.
       const blobs = (await storage.pageBlobs()).filter(({ container }) => container === target);
-      const blob = blobs.toSorted(
-        (a, b) => b.putPageFromUrlBytes + b.putPageBytes - a.putPageBytes - a.putPageFromUrlBytes,
-      )[0];
+      const blob = blobs.toSorted((a, b) => writtenTo(b) - writtenTo(a))[0];
       if (blob === undefined) throw new Error(`nothing was copied to ${target}`);
       const log = await control.requests({ after });
       const isOfBlob = ({ path }: RequestLogEntry): boolean => path.includes(blob.blob);
@@ -149,19 +161,19 @@ async function prepare(world: World, dataMiB: number): Promise<CopyStand> {
           PAGE_OPERATIONS.has(entry.operation ?? '') &&
           (entry.service === 'disk' || (entry.service === 'blob' && isOfBlob(entry))),
       );
-      const footer = 512;
-      return measure(
-        entries,
-        blob.putPageBytes + blob.putPageFromUrlBytes - footer,
-        allocatedBytes,
-      );
+      await removeBlobs(target);
+      return measure(entries, writtenTo(blob) - FOOTER_BYTES, allocatedBytes);
     },
 
-    async createRawBlob() {
+    async withRawBlob(work) {
       rawBlobs += 1;
       const url = `${replica.blobEndpoint}/${RAW_CONTAINER}/${rawBlobs}.vhd`;
-      await raw.createBlob(url, sizeBytes + 512);
-      return url;
+      await raw.createBlob(url, sizeBytes + FOOTER_BYTES);
+      try {
+        return await work(url);
+      } finally {
+        await removeBlobs(RAW_CONTAINER);
+      }
     },
 
     async stop() {

@@ -9,7 +9,6 @@ import { createRealClock } from '../../lib/azure/real-clock.ts';
 import { createTableCopyProgress } from '../../lib/azure/table-copy-progress.ts';
 import type { RestorePoint } from '../../lib/catalog/restore-point.ts';
 import { type CopyPorts, DEFAULT_COPY_OPTIONS } from '../../lib/copy/copy-ports.ts';
-import { silentEvents } from '../../lib/events.ts';
 import type { SnapshotReader } from '../../lib/ports/snapshot-reader.ts';
 import { createMemoryCatalogStore } from '../fakes/memory-catalog-store.ts';
 import {
@@ -18,6 +17,7 @@ import {
   sampleDisks,
   samplePoint,
 } from '../fakes/sample-point.ts';
+import { silentEvents } from '../fakes/silent-events.ts';
 import { TARGET } from '../lib/copy/copy-world.ts';
 import type { PageImage, PageStore } from '../local-azure/contracts.ts';
 import { createPageStore } from '../local-azure/pages/page-store.ts';

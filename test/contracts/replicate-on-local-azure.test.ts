@@ -5,21 +5,21 @@ import { createBlobReplicaStore } from '../../lib/azure/blob-replica-store.ts';
 import { createDiskSasReader } from '../../lib/azure/disk-sas-reader.ts';
 import { createRealClock } from '../../lib/azure/real-clock.ts';
 import { createTableCopyProgress } from '../../lib/azure/table-copy-progress.ts';
-import { diskKeyOf } from '../../lib/catalog/identifiers.ts';
-import type { PointDisk, RestorePoint } from '../../lib/catalog/restore-point.ts';
+import type { RestorePoint } from '../../lib/catalog/restore-point.ts';
 import { type CopyPorts, DEFAULT_COPY_OPTIONS } from '../../lib/copy/copy-ports.ts';
 import { addSums, ZERO_SUM } from '../../lib/digest/page-sum.ts';
-import { silentEvents } from '../../lib/events.ts';
 import { verifyReplicaDisk } from '../../lib/verify/verify-replica-disk.ts';
 import { createMemoryCatalogStore } from '../fakes/memory-catalog-store.ts';
 import { sampleConfiguration, sampleCopy, samplePoint } from '../fakes/sample-point.ts';
+import { silentEvents } from '../fakes/silent-events.ts';
 import { replicate, runIdOf, TARGET } from '../lib/copy/copy-world.ts';
 import type { PlacedScenario } from '../local-azure/control/scenario-types.ts';
 import {
   createEvidenceClient,
   type EvidenceClient,
 } from '../local-azure/evidence/evidence-client.ts';
-import { type AzureStand, SNAPSHOT_GROUP, startAzureStand } from './azure-stand.ts';
+import { type AzureStand, startAzureStand } from './azure-stand.ts';
+import { snapshotDisks } from './snapshot-disks.ts';
 
 const CONTAINER = 'replicas';
 const MIB = 1024 ** 2;
@@ -95,35 +95,7 @@ describe('replicating managed snapshots', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await stand.guests.stopWriters(vm.vmId);
-    const disks: PointDisk[] = [];
-    for (const { diskId, lun, name, sizeBytes } of vm.disks) {
-      const diskKey = diskKeyOf(diskId);
-      const snapshot = await stand.clients.compute.snapshots.createOrUpdate(
-        SNAPSHOT_GROUP,
-        `ls-${diskKey}-${sequence}`,
-        {
-          location: 'westeurope',
-          incremental: true,
-          creationData: { createOption: 'Copy', sourceResourceId: diskId },
-        },
-        { updateIntervalInMs: 20 },
-      );
-      disks.push({
-        diskKey,
-        lun,
-        diskId,
-        diskUniqueId: snapshot.creationData?.sourceUniqueId ?? '',
-        name,
-        sizeBytes,
-        snapshot: {
-          snapshotId: snapshot.id ?? '',
-          name: snapshot.name ?? '',
-          uniqueId: snapshot.uniqueId ?? '',
-          familyId: snapshot.incrementalSnapshotFamilyId ?? '',
-          timeCreatedUtc: snapshot.timeCreated?.toISOString() ?? '',
-        },
-      });
-    }
+    const disks = await snapshotDisks(stand, vm, sequence);
     const point: RestorePoint = {
       ...samplePoint({ configuration: sampleConfiguration() }, sequence),
       disks,

@@ -14,6 +14,7 @@ import {
   type EvidenceClient,
 } from '../local-azure/evidence/evidence-client.ts';
 import type { FaultAction, FaultMatch } from '../local-azure/front/faults.ts';
+import { comparable, underFault } from './restore-checks.ts';
 import { type RestoreStand, startRestoreStand } from './restore-stand.ts';
 
 /** Restores with the real clients on the local Azure: nothing is a fake. */
@@ -54,30 +55,6 @@ describe('restoring on the local Azure', () => {
     expect(reading.powerState).toBe('running');
     return reading.configuration;
   };
-  /** Without ids and whatever else a new resource must have of its own. */
-  const comparable = (configuration: VmConfiguration) => ({
-    name: configuration.name,
-    size: configuration.size,
-    zones: configuration.zones,
-    tags: configuration.tags,
-    osType: configuration.osType,
-    securityProfile: configuration.securityProfile,
-    licenseType: configuration.licenseType,
-    plan: configuration.plan,
-    identityType: configuration.identity?.['type'],
-    diagnosticsProfile: configuration.diagnosticsProfile,
-    disks: configuration.disks.map(({ diskId: _id, diskUniqueId: _unique, ...disk }) => disk),
-    nics: configuration.nics.map(
-      ({ nicId: _id, networkSecurityGroupId: _group, ipConfigurations, ...nic }) => ({
-        ...nic,
-        ipConfigurations: ipConfigurations.map((ip) => ({
-          name: ip.name,
-          primary: ip.primary,
-          privateIpAllocation: ip.privateIpAllocation,
-        })),
-      }),
-    ),
-  });
   const expectSameDisks = async (configuration: VmConfiguration): Promise<void> => {
     for (const disk of world.point.disks) {
       const restored = configuration.disks.find((one) => one.lun === disk.lun);
@@ -86,21 +63,11 @@ describe('restoring on the local Azure', () => {
       expect(found).toEqual(await evidence.imageDigest({ snapshotId }));
     }
   };
-  const withFault = async <T>(
+  const withFault = <T>(
     match: FaultMatch,
     action: FaultAction,
     act: () => Promise<T>,
-  ): Promise<T> => {
-    const fault = await control().addFault(match, action);
-    try {
-      const result = await act();
-      const hits = (await control().faults()).find((one) => one.id === fault.id)?.hits;
-      expect(hits).toBeGreaterThan(0);
-      return result;
-    } finally {
-      await control().removeFault(fault.id);
-    }
-  };
+  ): Promise<T> => underFault(control(), match, action, act);
   const removeRestored = async (ports: RestorePorts, plan: RestorePlan): Promise<void> => {
     await ports.vms.removeVm(plan.vmId);
     for (const step of plan.steps) {

@@ -11,19 +11,19 @@ import { createDiskSasReader } from '../../lib/azure/disk-sas-reader.ts';
 import { createRealClock } from '../../lib/azure/real-clock.ts';
 import { createTableCatalogStore } from '../../lib/azure/table-catalog-store.ts';
 import { createTableCopyProgress } from '../../lib/azure/table-copy-progress.ts';
-import { diskKeyOf } from '../../lib/catalog/identifiers.ts';
-import type { PointDisk, RestorePoint } from '../../lib/catalog/restore-point.ts';
+import type { RestorePoint } from '../../lib/catalog/restore-point.ts';
 import { SCRATCH_CONTAINER } from '../../lib/catalog/storage-layout.ts';
 import type { VmConfiguration } from '../../lib/catalog/vm-configuration.ts';
 import { DEFAULT_COPY_OPTIONS } from '../../lib/copy/copy-ports.ts';
-import { silentEvents } from '../../lib/events.ts';
 import type { VmInventory } from '../../lib/ports/vm-inventory.ts';
 import type { RestorePorts, RestoreTarget } from '../../lib/restore/restore-ports.ts';
 import { sampleCopy, samplePoint } from '../fakes/sample-point.ts';
+import { silentEvents } from '../fakes/silent-events.ts';
 import { replicate, runIdOf, TARGET } from '../lib/copy/copy-world.ts';
 import type { PlacedScenario } from '../local-azure/control/scenario-types.ts';
 import type { StorageAccount } from '../local-azure/storage/storage-account.ts';
-import { type AzureStand, SNAPSHOT_GROUP, startAzureStand } from './azure-stand.ts';
+import { type AzureStand, startAzureStand } from './azure-stand.ts';
+import { snapshotDisks } from './snapshot-disks.ts';
 
 const CONTAINER = 'replicas';
 const MIB = 1024 ** 2;
@@ -43,41 +43,6 @@ export interface RestoreStand {
   readonly point: RestorePoint;
   readonly configuration: VmConfiguration;
 }
-
-const takeSnapshots = async (
-  stand: AzureStand,
-  vm: PlacedScenario,
-): Promise<readonly PointDisk[]> =>
-  Promise.all(
-    vm.disks.map(async ({ diskId, lun, name, sizeBytes }) => {
-      const diskKey = diskKeyOf(diskId);
-      const snapshot = await stand.clients.compute.snapshots.createOrUpdate(
-        SNAPSHOT_GROUP,
-        `ls-${diskKey}`,
-        {
-          location: 'westeurope',
-          incremental: true,
-          creationData: { createOption: 'Copy', sourceResourceId: diskId },
-        },
-        { updateIntervalInMs: 20 },
-      );
-      return {
-        diskKey,
-        lun,
-        diskId,
-        diskUniqueId: snapshot.creationData?.sourceUniqueId ?? '',
-        name,
-        sizeBytes,
-        snapshot: {
-          snapshotId: snapshot.id ?? '',
-          name: snapshot.name ?? '',
-          uniqueId: snapshot.uniqueId ?? '',
-          familyId: snapshot.incrementalSnapshotFamilyId ?? '',
-          timeCreatedUtc: snapshot.timeCreated?.toISOString() ?? '',
-        },
-      };
-    }),
-  );
 
 /** A VM with a point, replicated by the real engine, and the ports of both regions' apps. */
 export const startRestoreStand = async (): Promise<RestoreStand> => {
@@ -190,7 +155,7 @@ export const startRestoreStand = async (): Promise<RestoreStand> => {
   const { configuration } = reading;
   const point: RestorePoint = {
     ...samplePoint({ configuration }),
-    disks: await takeSnapshots(stand, vm),
+    disks: await snapshotDisks(stand, vm, 0),
   };
   const { catalog } = source;
   await catalog.createPoint(point);

@@ -7,6 +7,7 @@ import { BASELINE, copyReaches, protect, type SmallWorld, startSmallWorld } from
 /** One fault each, at the moments where an answer that is lost could be taken for work not done. */
 
 let small: SmallWorld;
+const restoredVmIds: string[] = [];
 beforeAll(async () => {
   small = await startSmallWorld();
 });
@@ -20,6 +21,7 @@ const noPromiseIsBroken = async (cleanWithinMs: number | 'later' = 'later'): Pro
     await brokenPromises(small.world, small.app, {
       vms: [small.vm],
       baseline: BASELINE,
+      restoredVmIds,
       cleanWithinMs,
     }),
   ).toEqual([]);
@@ -69,7 +71,7 @@ describe('an answer that is lost while a point is made', () => {
       { service: 'arm', method: 'GET', pathPattern: '/virtualMachines/' },
       LOST,
     ],
-  ])('makes the point by a new attempt after %s', async (_what, match, action) => {
+  ])('makes one point after the answer is lost of %s', async (_what, match, action) => {
     const run = await withFault(match, action, () => protect(small.app, small.vm.vmId));
 
     expect(run).toMatchObject({ state: 'succeeded' });
@@ -99,6 +101,23 @@ describe('an answer that is lost while a point is made', () => {
       DEPLOYMENT.target,
       'primary',
     ]);
+    await noPromiseIsBroken();
+  });
+});
+
+describe('a point that cannot be recorded', () => {
+  it('fails, and its snapshots go', async () => {
+    // Four tries of the activity, three of the client each.
+    const run = await withFault(
+      { service: 'table', method: 'PUT', pathPattern: '/LockstepPoints', count: 12 },
+      { status: 500 },
+      () => protect(small.app, small.vm.vmId, { targets: [DEPLOYMENT.target] }),
+    );
+
+    expect(run.state).toBe('failed');
+    const point = (await readPoints(small.app)).find(({ pointId }) => pointId === run.pointId);
+    expect(point?.state).toBe('failed');
+    expect(point?.copies.filter(({ state }) => state === 'sealed')).toEqual([]);
     await noPromiseIsBroken();
   });
 });
@@ -142,6 +161,45 @@ describe('an answer that is lost while a point is copied', () => {
     ],
   ])('seals the replica although %s', async (_what, match, action) => {
     await withFault(match, action, protectAndCopy);
+    await noPromiseIsBroken();
+  });
+});
+
+describe('an answer that is lost while a VM is restored', () => {
+  it.each<[string, FaultMatch, FaultAction]>([
+    ['disk', { service: 'arm', method: 'PUT', pathPattern: '/disks/', nth: 2, count: 2 }, LOST],
+    [
+      'network interface',
+      { service: 'arm', method: 'PUT', pathPattern: '/networkInterfaces/' },
+      LOST,
+    ],
+    ['VM', { service: 'arm', method: 'PUT', pathPattern: '/virtualMachines/' }, LOST],
+    [
+      'tag',
+      {
+        service: 'arm',
+        pathPattern: '/(tags/default|virtualMachines/lost-[^?]*\\?)',
+        method: 'PATCH',
+        count: 2,
+      },
+      LOST,
+    ],
+  ])('makes the VM once although the answer of its %s is lost', async (what, match, action) => {
+    const [point] = (await readPoints(small.app)).filter((one) => one.state === 'recorded');
+    const vmName = `lost-${what.replace(' ', '-').toLowerCase()}`;
+    const run = await withFault(match, action, async () => {
+      const started = await small.app.call('POST', '/api/restores', {
+        pointId: point?.pointId,
+        mode: 'newVm',
+        source: 'primary',
+        overrides: { vmName },
+      });
+      expect(started).toMatchObject({ status: 202 });
+      return small.app.finishRun(started.headers.get('location') ?? '');
+    });
+
+    expect(run).toMatchObject({ state: 'succeeded' });
+    restoredVmIds.push(String(run.result?.['vmId']));
     await noPromiseIsBroken();
   });
 });

@@ -19,9 +19,9 @@ export const injectFaults = <T extends object>(port: T, hooks: FaultHooks, name:
         const isAsync = !SYNCHRONOUS.has(property);
         if (!isAsync) return answer(Reflect.apply(member, target, args));
         return (async () => {
-          hooks.before?.(method);
+          await hooks.before?.(method);
           const value: unknown = await Reflect.apply(member, target, args);
-          hooks.after?.(method);
+          await hooks.after?.(method);
           return answer(value);
         })();
       };

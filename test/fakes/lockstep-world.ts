@@ -115,6 +115,18 @@ export const REQUEST: ConsistencyRequest = {
   freezeDeadlineMs: 10_000,
 };
 
+/** What `preparePoint` is told of the sample VM. */
+export const PREPARE_INPUT = {
+  runId: RUN_ID,
+  vmId: SAMPLE_VM_ID,
+  requested: REQUEST,
+  targets: ['paired'],
+};
+
+/** A world in which no point is prepared yet. */
+export const createUnpreparedWorld = (options: LockstepWorldOptions = {}): Promise<LockstepWorld> =>
+  createLockstepWorld({ ...options, prepared: false });
+
 function preparingPoint(
   configuration: VmConfiguration,
   requested: Partial<ConsistencyRequest> = {},
@@ -139,7 +151,7 @@ function preparingPoint(
 }
 
 /** `catalog` whose every call counts, and may fail, as the plan of `faults` says. */
-export function withFaults(catalog: CatalogStore, faults: PortFaults): CatalogStore {
+function withFaults(catalog: CatalogStore, faults: PortFaults): CatalogStore {
   return new Proxy(catalog, {
     get(target, name, receiver) {
       const member: unknown = Reflect.get(target, name, receiver);

@@ -71,6 +71,13 @@ export const createMemoryArm = (): MemoryArm => {
   };
   const remove = async (id: string) => {
     if (stuck.has(id.toLowerCase())) throw new BackupError('ScopeLocked', `${id} is locked`);
+    for (const { made } of resources.values()) {
+      if (made.kind !== 'vm') continue;
+      const used = [...made.spec.disks.map((d) => d.diskId), ...made.spec.nics.map((n) => n.nicId)];
+      if (used.some((one) => one.toLowerCase() === id.toLowerCase())) {
+        throw new BackupError('OperationNotAllowed', `${id} is attached to ${made.spec.vmId}`);
+      }
+    }
     resources.delete(id.toLowerCase());
   };
 

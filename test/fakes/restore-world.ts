@@ -20,7 +20,7 @@ import { createVirtualClock } from './virtual-clock.ts';
 
 export const PAIRED_SUBNET_ID =
   '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/net-north/subnets/restored';
-export const ACCOUNT_ID =
+const ACCOUNT_ID =
   '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-dr/providers/Microsoft.Storage/storageAccounts/replica';
 export const RUN_ID = `restore-${SAMPLE_VM_KEY}-20261123T190000Z-aa11bb`;
 

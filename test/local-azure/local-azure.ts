@@ -83,7 +83,7 @@ function armSettings(config: LocalAzureConfig): ArmSettings {
 }
 
 /** The resource group that the storage accounts of the configuration lie in, one per region. */
-export function accountGroup(region: string): string {
+function accountGroup(region: string): string {
   return `storage-${region}`;
 }
 

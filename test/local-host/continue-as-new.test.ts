@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type FixtureHost, startFixture } from './fixture-host.ts';
+import { type FixtureHost, poll, startFixture } from './fixture-host.ts';
 import { createHostClock, type HostClock } from './host-clock.ts';
 
 let host: FixtureHost;
@@ -14,6 +14,16 @@ beforeEach(async () => {
 afterEach(async () => {
   await host.dispose();
 });
+
+/** The types of the events of each turn. */
+function readHistory(stateFile: string, id: string): number[][] {
+  const db = new DatabaseSync(stateFile, { readOnly: true });
+  const rows = db.prepare('select events from history where instance_id = ? order by turn').all(id);
+  db.close();
+  return rows.map((row) =>
+    (JSON.parse(String(row['events'])) as { EventType: number }[]).map((event) => event.EventType),
+  );
+}
 
 it('gives the instance another execution id, hence its children other ids', async () => {
   await host.run('loopsWithChild', { left: 2 });
@@ -32,6 +42,17 @@ it('resets the creation time', async () => {
   expect(elapsedMs).toBeGreaterThanOrEqual(60_000);
 });
 
+it('has a new history, which begins with one turn of its own', async () => {
+  const id = await host.begin('loopsDroppingEvents', { round: 0 });
+  await host.client('raiseEvent', id, 'next', {});
+  await host.until(id, ({ input }) => (input as { round: number }).round === 1);
+  const turns = await poll('the first turn', () => {
+    const read = readHistory(host.stateFile, id);
+    return read.length > 0 ? read : undefined;
+  });
+  expect(turns).toEqual([[12, 0, 13]]);
+});
+
 it('starts the new history before events that were still on their way', async () => {
   const id = await host.begin('loopsDroppingEvents', { round: 0 });
   await host.until(id, ({ runtimeStatus }) => runtimeStatus === 'Running');
@@ -46,10 +67,6 @@ it('starts the new history before events that were still on their way', async ()
   const second = await startFixture('durable', { stateFile: host.stateFile });
   expect((await second.finished(id)).output).toEqual({ round: 1 });
   await second.dispose();
-  const first = db
-    .prepare('select events from history where instance_id = ? order by turn limit 1')
-    .get(id);
   db.close();
-  const events = JSON.parse(String(first?.['events'])) as { EventType: number }[];
-  expect(events.slice(0, 2).map((event) => event.EventType)).toEqual([12, 0]);
+  expect(readHistory(host.stateFile, id)[0]?.slice(0, 2)).toEqual([12, 0]);
 });

@@ -25,6 +25,25 @@ it('fires up to a second early in the seeded mode', async () => {
   expect(Math.max(...early)).toBeLessThanOrEqual(1_000);
 });
 
+it('lets a retry come up to a second early in the seeded mode', async () => {
+  host = await startFixture('durable', { earlyTimerSeed: 7 });
+  const elapsed = await Promise.all(
+    ['e1', 'e2', 'e3', 'e4'].map(async (key) => {
+      const startedMs = Date.now();
+      const { output } = await host.run('retries', {
+        key,
+        failures: 1,
+        attempts: 2,
+        delayMs: 1_500,
+      });
+      expect(output).toMatchObject({ first: { attempt: 2 } });
+      return Date.now() - startedMs;
+    }),
+  );
+  expect(Math.min(...elapsed)).toBeLessThan(1_500);
+  expect(Math.min(...elapsed)).toBeGreaterThanOrEqual(500);
+});
+
 it('loses against an event and is cancelled, so that the instance ends at once', async () => {
   host = await startFixture('durable');
   const id = await host.begin('race', { timeoutMs: 60_000 });

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import type { LogLine } from './host-log.ts';
 import { type LocalHost, type LocalHostOptions, startLocalHost } from './start-local-host.ts';
 
@@ -138,4 +139,12 @@ export async function startFixture(
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** The durable fixture app, whose activities note in the file `notes` what they do. */
+export async function startNotingFixture(): Promise<{ host: FixtureHost; notes: string }> {
+  const host = await startFixture('durable');
+  const notes = join(host.dir, 'notes.txt');
+  vi.stubEnv('FIXTURE_NOTES', notes);
+  return { host, notes };
 }

@@ -108,6 +108,7 @@ describe('functions in error', () => {
   it.each([
     ['badRoute', 'admin" or "runtime'],
     ['adminRoute', 'admin" or "runtime'],
+    ['administrationRoute', 'admin" or "runtime'],
     ['badConstraint', 'nothing'],
     ['duplicateRoute', 'taken by another function'],
     ['badLevel', 'authLevel'],

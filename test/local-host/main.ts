@@ -1,11 +1,12 @@
 import { format, parseArgs } from 'node:util';
 import { AppLoadError, messageOf } from './core/load-app.ts';
+import { createCrashLimit } from './crash-limit.ts';
 import { createHostClock } from './host-clock.ts';
 import { createHostLog, type LogLevel, writeLogLine } from './host-log.ts';
 import { type LocalHost, startLocalHost } from './start-local-host.ts';
 
 const USAGE =
-  'usage: node main.ts --app DIR --state FILE.sqlite [--port N] [--function-key K] [--master-key K] [--visibility-timeout-ms N] [--early-timer-seed N] [--repeat-seed N] [--no-schedules] [--shorten-dates] [--exit-with-stdin] [--grace-ms N]';
+  'usage: node main.ts --app DIR --state FILE.sqlite [--port N] [--function-key K] [--master-key K] [--visibility-timeout-ms N] [--control-visibility-timeout-ms N] [--listener-lock-period-ms N] [--early-timer-seed N] [--repeat-seed N] [--no-schedules] [--shorten-dates] [--exit-with-stdin] [--grace-ms N]';
 
 const log = createHostLog(createHostClock(), writeLogLine);
 
@@ -63,6 +64,8 @@ function readOptions() {
         'function-key': { type: 'string' },
         'master-key': { type: 'string' },
         'visibility-timeout-ms': { type: 'string' },
+        'control-visibility-timeout-ms': { type: 'string' },
+        'listener-lock-period-ms': { type: 'string' },
         'early-timer-seed': { type: 'string' },
         'repeat-seed': { type: 'string' },
         'grace-ms': { type: 'string' },
@@ -84,6 +87,14 @@ const options = readOptions();
 const graceMs = readNumber('grace-ms', options['grace-ms']) ?? 10_000;
 const port = readNumber('port', options.port);
 const visibilityTimeoutMs = readNumber('visibility-timeout-ms', options['visibility-timeout-ms']);
+const controlVisibilityTimeoutMs = readNumber(
+  'control-visibility-timeout-ms',
+  options['control-visibility-timeout-ms'],
+);
+const listenerLockPeriodMs = readNumber(
+  'listener-lock-period-ms',
+  options['listener-lock-period-ms'],
+);
 const earlyTimerSeed = readNumber('early-timer-seed', options['early-timer-seed']);
 const repeatSeed = readNumber('repeat-seed', options['repeat-seed']);
 
@@ -98,6 +109,8 @@ try {
     ...(options['function-key'] === undefined ? {} : { functionKey: options['function-key'] }),
     ...(options['master-key'] === undefined ? {} : { masterKey: options['master-key'] }),
     ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }),
+    ...(controlVisibilityTimeoutMs === undefined ? {} : { controlVisibilityTimeoutMs }),
+    ...(listenerLockPeriodMs === undefined ? {} : { listenerLockPeriodMs }),
     ...(earlyTimerSeed === undefined ? {} : { earlyTimerSeed }),
     ...(repeatSeed === undefined ? {} : { repeatSeed }),
   });
@@ -125,6 +138,9 @@ function stop(): void {
 /** Exit code after the app has killed its worker; the next start finds what the genuine restart would. */
 const WORKER_DEATH_EXIT_CODE = 70;
 
+/** Exit code of the host when its worker has died too often. */
+const CRASH_LIMIT_EXIT_CODE = 1;
+
 /** Exit code of a process that was killed with signal 9. */
 const KILLED_EXIT_CODE = 137;
 
@@ -140,7 +156,20 @@ if (options['exit-with-stdin']) {
   // The parent holds the other end: when it is gone, whatever the cause, so is this host.
   process.stdin.on('end', stop).resume();
 }
-process.on('SIGUSR2', () => host.failWorker(KILLED_EXIT_CODE));
+
+const crashes = createCrashLimit();
+
+process.on('SIGUSR2', () => {
+  host.failWorker(KILLED_EXIT_CODE);
+  if (crashes.isReached(Date.now())) {
+    log(
+      'critical',
+      'Exceeded language worker restart retry count for runtime:node. Shutting down and proactively recycling the Functions Host to recover',
+    );
+    isStopping = true;
+    process.exit(CRASH_LIMIT_EXIT_CODE);
+  }
+});
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 process.on('unhandledRejection', (error) => onWorkerDeath('unhandled rejection', error));

@@ -7,7 +7,8 @@ import { loadApp } from './core/load-app.ts';
 import { createClientData } from './durable/client-links.ts';
 import { createClientOperations } from './durable/client-operations.ts';
 import { createDurableEndpoints } from './durable/durable-endpoints.ts';
-import { createEngine, type Engine } from './durable/engine.ts';
+import { createEngine } from './durable/engine.ts';
+import type { Engine } from './durable/engine-contract.ts';
 import { shortenDates } from './durable/shorten-dates.ts';
 import { openStore, type Store } from './durable/store.ts';
 import { describeFunctions, type FunctionDescription } from './function-description.ts';
@@ -31,7 +32,12 @@ export interface LocalHostOptions {
   masterKey?: string;
   /** App settings; the process's environment by default. Code of the app reads process.env in any case. */
   env?: NodeJS.ProcessEnv;
+  /** How long an activity stays hidden after its host died. Default 0. */
   visibilityTimeoutMs?: number;
+  /** How long messages stay hidden that a host took and did not come to: see EngineOptions. Default 0. */
+  controlVisibilityTimeoutMs?: number;
+  /** How long timer functions wait after their host was killed: see createListenerLock. Default 0. */
+  listenerLockPeriodMs?: number;
   /** Durable timers fire up to a second early. */
   earlyTimerSeed?: number;
   /** About every fourth activity runs a second time after it has ended. */
@@ -110,6 +116,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
       invoke,
       clientData,
       visibilityTimeoutMs: options.visibilityTimeoutMs ?? 0,
+      controlVisibilityTimeoutMs: options.controlVisibilityTimeoutMs ?? 0,
       earlyTimerSeed: options.earlyTimerSeed,
       repeatSeed: options.repeatSeed,
       passInput,
@@ -123,6 +130,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
       invoke,
       clientData,
       runsSchedules: options.runsSchedules ?? true,
+      listenerLockPeriodMs: options.listenerLockPeriodMs ?? 0,
     });
     const allErrors = [...errors, ...routes.errors, ...timers.errors];
     for (const error of allErrors) {

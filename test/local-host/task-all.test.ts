@@ -1,14 +1,11 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type FixtureHost, readNotes, startFixture } from './fixture-host.ts';
+import { type FixtureHost, readNotes, startNotingFixture } from './fixture-host.ts';
 
 let host: FixtureHost;
 let notes: string;
 
 beforeAll(async () => {
-  host = await startFixture('durable');
-  notes = join(host.dir, 'notes.txt');
-  vi.stubEnv('FIXTURE_NOTES', notes);
+  ({ host, notes } = await startNotingFixture());
 });
 
 afterAll(async () => {

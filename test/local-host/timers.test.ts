@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type FixtureHost, poll, readNotes, startFixture } from './fixture-host.ts';
 import { createHostClock } from './host-clock.ts';
@@ -102,6 +103,25 @@ describe('timer functions', () => {
     await start({ stateFile: first.stateFile, clock: createHostClock(2 * dayMs) });
     await poll('the late run', () => readNotes(notes).includes('nightly true') || undefined);
     expect(readNotes(notes).filter((line) => line === 'nightly true')).toHaveLength(1);
+  });
+
+  it('wait for the lock that a killed host left behind', async () => {
+    const first = await start({ runsSchedules: false });
+    await first.stop();
+    const db = new DatabaseSync(first.stateFile);
+    db.prepare('insert or replace into meta (key, value) values (?, ?)').run(
+      'listenerLockUntilMs',
+      String(Date.now() + 60_000),
+    );
+    db.close();
+    const clock = createHostClock();
+    const host = await start({ stateFile: first.stateFile, clock, listenerLockPeriodMs: 60_000 });
+    const notes = notesFile(host);
+    await runNow(host, 'nightly');
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(readNotes(notes)).toEqual(['nightly false']);
+    clock.advance(60_000);
+    await poll('a tick', () => (readNotes(notes).length > 1 ? true : undefined));
   });
 
   it('resolve their schedule from app settings, in five fields or six', async () => {

@@ -1,14 +1,11 @@
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type FixtureHost, poll, readNotes, startFixture } from './fixture-host.ts';
+import { type FixtureHost, poll, readNotes, startNotingFixture } from './fixture-host.ts';
 
 let host: FixtureHost;
 let notes: string;
 
 beforeEach(async () => {
-  host = await startFixture('durable');
-  notes = join(host.dir, 'notes.txt');
-  vi.stubEnv('FIXTURE_NOTES', notes);
+  ({ host, notes } = await startNotingFixture());
 });
 
 afterEach(async () => {
@@ -29,6 +26,19 @@ it('fails the running activity with the exit code, and its late result is ignore
   expect(status.output).toContain('exited with code 137');
   await poll('its end', () => (countNotes('end a') === 1 ? true : undefined));
   expect((await host.status(id)).runtimeStatus).toBe('Failed');
+});
+
+it('does not come from an activity that outlasts its visibility time-out: the host renews it', async () => {
+  await host.stop();
+  const second = await startFixture('durable', {
+    stateFile: host.stateFile,
+    visibilityTimeoutMs: 150,
+  });
+  expect((await second.run('slowSteps', { names: ['long'], ms: 600 })).runtimeStatus).toBe(
+    'Completed',
+  );
+  await second.dispose();
+  expect(countNotes('start long')).toBe(1);
 });
 
 it('lets retry options run the activity again', async () => {

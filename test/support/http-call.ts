@@ -8,7 +8,7 @@ import { createMemoryCatalogStore } from '../fakes/memory-catalog-store.ts';
 import { SAMPLE_VM_ID, SAMPLE_VM_UNIQUE_ID } from '../fakes/sample-point.ts';
 import { createFakeDurableClient, type FakeInstance } from './fake-durable-client.ts';
 
-export const SAMPLE_SETTINGS: Settings = {
+const SAMPLE_SETTINGS: Settings = {
   roles: ROLES,
   subscriptionId: '00000000-0000-0000-0000-000000000001',
   deploymentId: 'lockstep-test',
@@ -29,7 +29,7 @@ export const SAMPLE_SETTINGS: Settings = {
   hasManagedIdentity: true,
 };
 
-export const SAMPLE_VM: ListedVm = {
+const SAMPLE_VM: ListedVm = {
   vmId: SAMPLE_VM_ID,
   vmUniqueId: SAMPLE_VM_UNIQUE_ID,
   name: 'db-1',
@@ -88,6 +88,7 @@ export function createHttpStand(options: HttpStandOptions = {}) {
       readonly json?: unknown;
       readonly text?: string;
       readonly contentType?: string;
+      readonly contentLength?: string;
     } = {},
   ): Promise<{
     status: number;
@@ -99,7 +100,10 @@ export function createHttpStand(options: HttpStandOptions = {}) {
     const http = new HttpRequest({
       method: request.method ?? 'GET',
       url: `http://localhost${request.path ?? '/api/x'}`,
-      headers: contentType === undefined ? {} : { 'content-type': contentType },
+      headers: {
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+        ...(request.contentLength === undefined ? {} : { 'content-length': request.contentLength }),
+      },
       query: request.query ?? {},
       params: request.params ?? {},
       ...(text === '' ? {} : { body: { string: text } }),

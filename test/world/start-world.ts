@@ -31,12 +31,24 @@ export interface App extends LockstepApi {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+export interface AppOptions {
+  /** Of its folder, and of its hub: no two apps share a task hub. */
+  readonly name: string;
+  /** The value of LOCKSTEP_ROLES. */
+  readonly roles: string;
+  /** Name of a managed identity of the local Azure. */
+  readonly identity: string;
+  readonly overrides?: Readonly<Record<string, string>>;
+}
+
 export interface World {
   readonly azure: SpawnedLocalAzure;
   readonly guests: GuestClient;
   readonly evidence: EvidenceClient;
   /** Everything that the run writes: app folders, states, logs, Azurite's data. */
   readonly directory: string;
+  /** An app of the first region; all such apps share the catalog, and nothing else. */
+  startApp(options: AppOptions): Promise<App>;
   /** The first region: all roles in one host. */
   startSourceApp(overrides?: Readonly<Record<string, string>>): Promise<App>;
   /** The paired region: `restore` only, on storage of its own. */
@@ -100,7 +112,7 @@ export async function startWorld(config: LocalAzureConfig = {}): Promise<World> 
     const appFolder = unpackPackage(join(directory, 'app'));
     let started = 0;
 
-    const startApp = async (name: string, settings: Record<string, string>): Promise<App> => {
+    const startNamed = async (name: string, settings: Record<string, string>): Promise<App> => {
       started += 1;
       const appDirectory = join(directory, `${name}-${started}`);
       mkdirSync(appDirectory);
@@ -137,27 +149,36 @@ export async function startWorld(config: LocalAzureConfig = {}): Promise<World> 
       };
     };
 
+    const startApp = ({ name, roles, identity, overrides = {} }: AppOptions): Promise<App> =>
+      startNamed(
+        name,
+        appSettings(azure.info, {
+          roles,
+          region: DEPLOYMENT.sourceRegion,
+          account: DEPLOYMENT.homeAccount,
+          identity,
+          hub: `Lockstep${name}`,
+          restoreGroup: DEPLOYMENT.localRestoreGroup,
+          restoreSubnetId: subnets[DEPLOYMENT.localRestoreGroup] ?? '',
+          overrides,
+        }),
+      );
+
     return {
       azure,
       guests: createGuestClient(azure.info.control),
       evidence: createEvidenceClient(azure.info.control),
       directory,
+      startApp,
       startSourceApp: (overrides = {}) =>
-        startApp(
-          'source',
-          appSettings(azure.info, {
-            roles: 'protect,move,expire,restore',
-            region: DEPLOYMENT.sourceRegion,
-            account: DEPLOYMENT.homeAccount,
-            identity: 'source',
-            hub: 'LockstepSource',
-            restoreGroup: DEPLOYMENT.localRestoreGroup,
-            restoreSubnetId: subnets[DEPLOYMENT.localRestoreGroup] ?? '',
-            overrides,
-          }),
-        ),
+        startApp({
+          name: 'source',
+          roles: 'protect,move,expire,restore',
+          identity: 'source',
+          overrides,
+        }),
       startRestoreApp: (overrides = {}) =>
-        startApp(
+        startNamed(
           'restore',
           appSettings(azure.info, {
             roles: 'restore',

@@ -28,7 +28,8 @@ describe('closeRun', () => {
     const end = await replay(closeRun, given, { activities });
 
     expect(end.output).toEqual({ ok: true, value: { runId: 'r' } });
-    expect(calls).toEqual([first, ['endRun', { runId: 'r', state: 'failed', failure }]]);
+    // Again at the end: an activity in flight saw only then that its run has ended.
+    expect(calls).toEqual([first, ['endRun', { runId: 'r', state: 'failed', failure }], first]);
   });
 
   it('leaves the run open when it cannot be cleaned up', async () => {

@@ -150,6 +150,22 @@ describe('protectVm', () => {
     expect(end.waitedMs).toBeGreaterThanOrEqual(89_000);
   });
 
+  it('gives up when the service goes on to ask for long waits', async () => {
+    const { activities, inputOf } = world();
+    const busy = { ok: false, askAgain: true, errorCode: 'Throttled', message: 'busy' };
+
+    const end = await replay(protectVm, input('lockstep'), {
+      activities: {
+        ...activities,
+        snapshotInLockstep: () => ({ ...busy, retryAfterMs: 1_200_000 }),
+      },
+    });
+
+    expect(end.output).toMatchObject({ ok: false, errorCode: 'Throttled' });
+    expect(end.waitedMs).toBeLessThanOrEqual(3_600_000);
+    expect(inputOf('failPoint')).toBeDefined();
+  });
+
   it('gives up with the last failure after a few tries, and cleans up', async () => {
     const { activities, inputOf } = world();
     const down = { ok: false, askAgain: true, errorCode: 'NetworkError', message: 'no route' };
@@ -163,10 +179,10 @@ describe('protectVm', () => {
     expect(inputOf('failPoint')).toMatchObject({ errorCode: 'NetworkError' });
   });
 
-  it('says in the run that cleaning up failed too', async () => {
+  it('leaves its run open, and dies, when it cannot be cleaned up: reconcile closes it', async () => {
     const { activities, inputOf } = world();
 
-    await replay(protectVm, input('lockstep'), {
+    const end = replay(protectVm, input('lockstep'), {
       activities: {
         ...activities,
         recordPoint: () => refusal,
@@ -174,7 +190,8 @@ describe('protectVm', () => {
       },
     });
 
-    expect(JSON.stringify(inputOf('endRun'))).toContain('row is broken');
+    await expect(end).rejects.toThrow(/db-1 is deallocated.*row is broken/);
+    expect(inputOf('endRun')).toBeUndefined();
   });
 
   it('ends in failPoint wherever an activity fails, however it fails, in any order', async () => {

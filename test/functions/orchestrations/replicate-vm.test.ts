@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { copyDisk } from '../../../functions/orchestrations/copy-disk.ts';
 import { replicateVm } from '../../../functions/orchestrations/replicate-vm.ts';
+import { forAnyFailure } from '../../support/failing-activity.ts';
 import { type Handler, replay } from '../../support/replay.ts';
 
 const vmKey = '0123456789abcdef01234567';
@@ -123,30 +123,18 @@ describe('replicateVm', () => {
 
   it('never ends without giving the copy back or sealing it, whatever fails', async () => {
     const names = ['takeNextCopy', 'openDiskCopy', 'copySlice', 'sealDisk', 'sealReplica'];
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...names),
-        fc.constantFrom('dies', 'refuses', 'asksAgain'),
-        fc.infiniteStream(fc.nat()),
-        async (name, how, numbers) => {
-          const { activities, inputsOf } = world();
-          const failing = () => {
-            if (how === 'dies') throw new Error('exited with code 137');
-            return how === 'refuses' ? refusal : { ...refusal, askAgain: true };
-          };
-          const end = await replay(replicateVm, input, {
-            activities: { ...activities, [name]: failing },
-            orchestrations,
-            pick: (count) => (numbers.next().value ?? 0) % count,
-          });
+    await forAnyFailure(names, async ({ name, failing, pick }) => {
+      const { activities, inputsOf } = world();
+      const end = await replay(replicateVm, input, {
+        activities: { ...activities, [name]: failing },
+        orchestrations,
+        pick,
+      });
 
-          expect(end.output).toMatchObject({ ok: false });
-          expect(inputsOf('abandonCopy')).toHaveLength(name === 'takeNextCopy' ? 0 : 1);
-          expect(inputsOf('endRun')).toMatchObject([{ state: 'failed' }]);
-        },
-      ),
-      { numRuns: 40 },
-    );
+      expect(end.output).toMatchObject({ ok: false });
+      expect(inputsOf('abandonCopy')).toHaveLength(name === 'takeNextCopy' ? 0 : 1);
+      expect(inputsOf('endRun')).toMatchObject([{ state: 'failed' }]);
+    });
   });
 });
 

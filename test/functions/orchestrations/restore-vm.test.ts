@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { restoreVm } from '../../../functions/orchestrations/restore-vm.ts';
 import { verifyDisk } from '../../../functions/orchestrations/verify-disk.ts';
 import type { RestorePlan } from '../../../lib/restore/restore-plan.ts';
+import { forAnyFailure } from '../../support/failing-activity.ts';
 import { type Handler, replay } from '../../support/replay.ts';
 
 const vmKey = '0123456789abcdef01234567';
@@ -201,6 +201,22 @@ describe('restoreVm', () => {
     expect(JSON.stringify(inputsOf('endRun'))).toContain('/disk-d1 (it is attached)');
   });
 
+  it('leaves its run open, and dies, when it cannot be undone: reconcile closes it', async () => {
+    const { activities, inputsOf } = world();
+
+    const end = replay(restoreVm, input, {
+      activities: {
+        ...activities,
+        createVm: () => refusal,
+        undoRestore: () => ({ ok: false, errorCode: 'NetworkError', message: 'no route' }),
+      },
+      orchestrations,
+    });
+
+    await expect(end).rejects.toThrow(/db-1 exists.*no route/);
+    expect(inputsOf('endRun')).toEqual([]);
+  });
+
   it('ends in undoRestore wherever an activity fails, however it fails, in any order', async () => {
     const names = [
       'prepareRestore',
@@ -210,29 +226,17 @@ describe('restoreVm', () => {
       'createVm',
       'finishRestore',
     ];
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...names),
-        fc.constantFrom('dies', 'refuses', 'asksAgain'),
-        fc.infiniteStream(fc.nat()),
-        async (name, how, numbers) => {
-          const { activities, inputsOf } = world();
-          const failing = () => {
-            if (how === 'dies') throw new Error('exited with code 137');
-            return how === 'refuses' ? refusal : { ...refusal, askAgain: true };
-          };
-          const end = await replay(restoreVm, input, {
-            activities: { ...activities, [name]: failing },
-            orchestrations,
-            pick: (count) => (numbers.next().value ?? 0) % count,
-          });
+    await forAnyFailure(names, async ({ name, failing, pick }) => {
+      const { activities, inputsOf } = world();
+      const end = await replay(restoreVm, input, {
+        activities: { ...activities, [name]: failing },
+        orchestrations,
+        pick,
+      });
 
-          expect(end.output).toMatchObject({ ok: false });
-          expect(inputsOf('undoRestore')).toHaveLength(1);
-          expect(inputsOf('endRun')).toMatchObject([{ state: 'failed' }]);
-        },
-      ),
-      { numRuns: 40 },
-    );
+      expect(end.output).toMatchObject({ ok: false });
+      expect(inputsOf('undoRestore')).toHaveLength(1);
+      expect(inputsOf('endRun')).toMatchObject([{ state: 'failed' }]);
+    });
   });
 });

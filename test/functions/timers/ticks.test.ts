@@ -154,6 +154,23 @@ describe('reconcileTick', () => {
     expect(logged.filter((name) => name === 'DeadRunFound')).toHaveLength(1);
   });
 
+  it('keeps the reason that the instance gave before it could not clean up', async () => {
+    const { tick, instances } = await withDeadRun();
+    const customStatus = {
+      runId,
+      phase: 'failing',
+      errorCode: 'GuestSilent',
+      message: 'no answer',
+    };
+    instances.set(instanceId, { ...died, customStatus });
+
+    await tick(reconcileTick);
+
+    expect(instances.get(`close-${runId}`)).toMatchObject({
+      input: { failure: { errorCode: 'GuestSilent', message: 'no answer' } },
+    });
+  });
+
   it('closes nothing twice: a run whose row has its end is left alone', async () => {
     const { tick, instances, catalog } = await withDeadRun();
     const run = await catalog.getRun(runId);

@@ -3,24 +3,19 @@ import { failPoint } from '../../../lib/consistency/fail-point.ts';
 import { preparePoint } from '../../../lib/consistency/prepare-point.ts';
 import { recordPoint } from '../../../lib/consistency/record-point.ts';
 import { snapshotInLockstep } from '../../../lib/consistency/snapshot-in-lockstep.ts';
+import { BackupError } from '../../../lib/errors.ts';
 import {
   createLockstepWorld,
-  type LockstepWorld,
-  type LockstepWorldOptions,
-  REQUEST,
+  createUnpreparedWorld,
+  PREPARE_INPUT,
   RUN_ID,
 } from '../../fakes/lockstep-world.ts';
 import { createPortFaults } from '../../fakes/port-faults.ts';
-import { SAMPLE_VM_ID } from '../../fakes/sample-point.ts';
-
-const prepare = { runId: RUN_ID, vmId: SAMPLE_VM_ID, requested: REQUEST, targets: ['paired'] };
-const unprepared = (options: LockstepWorldOptions = {}): Promise<LockstepWorld> =>
-  createLockstepWorld({ ...options, prepared: false });
 
 describe('failPoint', () => {
   it('dooms everything, fails the point with its reason, and unlocks the VM', async () => {
-    const world = await unprepared();
-    const prepared = await preparePoint(world.ports, prepare);
+    const world = await createUnpreparedWorld();
+    const prepared = await preparePoint(world.ports, PREPARE_INPUT);
     if (!prepared.ok) throw new Error(prepared.message);
     const input = { runId: RUN_ID, ...prepared.value };
     const set = await snapshotInLockstep(world.ports, input);
@@ -58,7 +53,9 @@ describe('failPoint', () => {
       const taken = await snapshotInLockstep(world.ports, world.input);
       if (!taken.ok) throw new Error(taken.message);
       const input = { ...world.input, ...taken.value, targets: [] };
-      await recordPoint(world.ports, input).catch(() => undefined);
+      await recordPoint(world.ports, input).catch((error: unknown) => {
+        if (!(error instanceof BackupError)) throw error;
+      });
       await failPoint(world.ports, { ...world.input, errorCode: 'X', message: 'y' });
       const point = await world.catalog.getPoint(input.vmKey, input.pointId);
       const doomed = await world.catalog.listDoomed();

@@ -105,6 +105,34 @@ describe('judgeLockstep', () => {
     expect(withHooks(hook, { ...hook, ok: false, exitCode: 1 })).toBe('fileSystem');
   });
 
+  it('gives no high label to a guest that froze nothing', () => {
+    const mounts = hello.mounts.map((mount) => ({ ...mount, freezable: false }));
+    const verdict = judgeLockstep({
+      ...good,
+      hello: { ...hello, mounts },
+      frozen: { ...frozen, mounts: [] },
+      thawed: { ...thawed, mounts: [] },
+    });
+    expect(verdict.achieved).toBe('uncoordinated');
+  });
+
+  it('keeps few words of a guest that says a lot', () => {
+    const uncovered = Array.from({ length: 800 }, (_, index) => ({
+      what: `volume ${index} ${'x'.repeat(500)}`,
+      reason: 'raw',
+    }));
+    const mounts = Array.from({ length: 800 }, (_, index) => ({
+      ...{ mountPoint: `/m${index}`, fsType: 'ext4', device: 'd', luns: [9], freezable: true },
+    }));
+    const verdict = judgeLockstep({
+      ...good,
+      hello: { ...hello, mounts, disks: [{ lun: -1, covered: false, uncovered }] },
+    });
+    expect(verdict.achieved).toBe('uncoordinated');
+    expect(JSON.stringify(verdict.reasons).length).toBeLessThan(12_000);
+    expect(verdict.reasons.join(' ')).toContain('more');
+  });
+
   it.each<[string, Partial<LockstepEvidence>]>([
     ['frozen was never read', { events: without('frozenRead') }],
     ['a request went out before frozen was read', { events: moved(2, 3) }],

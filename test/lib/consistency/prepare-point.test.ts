@@ -3,9 +3,8 @@ import { POINT_ID_PATTERN, vmKeyOf } from '../../../lib/catalog/identifiers.ts';
 import { preparePoint } from '../../../lib/consistency/prepare-point.ts';
 import type { VmReading } from '../../../lib/ports/vm-inventory.ts';
 import {
-  createLockstepWorld,
-  type LockstepWorld,
-  type LockstepWorldOptions,
+  createUnpreparedWorld,
+  PREPARE_INPUT,
   REQUEST,
   RUN_ID,
 } from '../../fakes/lockstep-world.ts';
@@ -17,14 +16,10 @@ import {
   sampleDisks,
 } from '../../fakes/sample-point.ts';
 
-const prepare = { runId: RUN_ID, vmId: SAMPLE_VM_ID, requested: REQUEST, targets: ['paired'] };
-const unprepared = (options: LockstepWorldOptions = {}): Promise<LockstepWorld> =>
-  createLockstepWorld({ ...options, prepared: false });
-
 describe('preparePoint', () => {
   it('locks the VM and writes a preparing point with the configuration', async () => {
-    const world = await unprepared();
-    const outcome = await preparePoint(world.ports, prepare);
+    const world = await createUnpreparedWorld();
+    const outcome = await preparePoint(world.ports, PREPARE_INPUT);
     if (!outcome.ok) throw new Error(outcome.message);
     const { pointId, vmKey, disks } = outcome.value;
     expect(pointId).toMatch(POINT_ID_PATTERN);
@@ -38,10 +33,10 @@ describe('preparePoint', () => {
   });
 
   it('has one point for a run, however often it runs', async () => {
-    const world = await unprepared();
-    const first = await preparePoint(world.ports, prepare);
+    const world = await createUnpreparedWorld();
+    const first = await preparePoint(world.ports, PREPARE_INPUT);
     await world.clock.sleep(5_000);
-    const second = await preparePoint(world.ports, prepare);
+    const second = await preparePoint(world.ports, PREPARE_INPUT);
     expect(second).toEqual(first);
     expect(await world.catalog.listPoints()).toHaveLength(1);
   });
@@ -69,9 +64,9 @@ describe('preparePoint', () => {
     ['DiskNotSupported', 'has a disk in a blob', attached({ diskId: undefined })],
     ['DiskNotSupported', 'has no disk at all', { attachedDisks: [] }],
   ])('refuses %s when the VM %s, and makes nothing', async (errorCode, _, change) => {
-    const world = await unprepared();
+    const world = await createUnpreparedWorld();
     world.vms.put(SAMPLE_VM_ID, sampleReading(change));
-    const outcome = await preparePoint(world.ports, prepare);
+    const outcome = await preparePoint(world.ports, PREPARE_INPUT);
     expect(outcome).toMatchObject({ ok: false, errorCode });
     expect(await world.catalog.listPoints()).toHaveLength(0);
     const lock = {
@@ -84,19 +79,19 @@ describe('preparePoint', () => {
   });
 
   it('lets the crash provider take a stopped VM without an agent', async () => {
-    const world = await unprepared();
+    const world = await createUnpreparedWorld();
     world.vms.put(
       SAMPLE_VM_ID,
       sampleReading({ powerState: 'deallocated', agentState: 'notReady' }),
     );
     const requested = { ...REQUEST, provider: 'crash', label: 'uncoordinated' } as const;
-    expect((await preparePoint(world.ports, { ...prepare, requested })).ok).toBe(true);
+    expect((await preparePoint(world.ports, { ...PREPARE_INPUT, requested })).ok).toBe(true);
   });
 
   it('refuses an unknown VM, a replaced VM, a locked VM, a bad deadline and a bad run id', async () => {
-    const world = await unprepared();
+    const world = await createUnpreparedWorld();
     const code = async (change: object): Promise<string> => {
-      const outcome = await preparePoint(world.ports, { ...prepare, ...change });
+      const outcome = await preparePoint(world.ports, { ...PREPARE_INPUT, ...change });
       return outcome.ok ? 'ok' : outcome.errorCode;
     };
     expect(await code({ vmId: `${SAMPLE_VM_ID}x` })).toBe('VmNotFound');

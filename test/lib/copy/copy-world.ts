@@ -11,8 +11,8 @@ import { releaseGrants } from '../../../lib/copy/release-grants.ts';
 import { sealDisk } from '../../../lib/copy/seal-disk.ts';
 import { sealReplica } from '../../../lib/copy/seal-replica.ts';
 import { takeNextCopy } from '../../../lib/copy/take-next-copy.ts';
-import { createSegmentSums } from '../../../lib/digest/segments.ts';
-import { silentEvents } from '../../../lib/events.ts';
+import { createPageSum } from '../../../lib/digest/page-sum.ts';
+import { segmentCountOf, segmentRangeOf } from '../../../lib/digest/segments.ts';
 import type { Outcome } from '../../../lib/outcome.ts';
 import type { ReplicaTarget } from '../../../lib/ports/replica-target.ts';
 import type { Clock } from '../../../lib/time/clock.ts';
@@ -30,6 +30,7 @@ import {
   sampleDisks,
   samplePoint,
 } from '../../fakes/sample-point.ts';
+import { silentEvents } from '../../fakes/silent-events.ts';
 
 export const TARGET = 'paired';
 export const SEGMENT_BYTES = 16 * 4096;
@@ -205,8 +206,10 @@ export const runIdOf = (number: number): string =>
   `replicate-${SAMPLE_VM_KEY}-20261123T19${String(number).padStart(4, '0')}Z-0a0b0c`;
 
 /** Segment sums of an image, computed anew. */
-export const sumsOf = (image: MemoryImage): readonly string[] => {
-  const sums = createSegmentSums(image.sizeBytes, SEGMENT_BYTES);
-  sums.add(0, image.read(0, image.sizeBytes));
-  return sums.toHex();
-};
+export const sumsOf = (image: MemoryImage): readonly string[] =>
+  Array.from({ length: segmentCountOf(image.sizeBytes, SEGMENT_BYTES) }, (_, index) => {
+    const { start, end } = segmentRangeOf(index, image.sizeBytes, SEGMENT_BYTES);
+    const sum = createPageSum();
+    sum.add(start, image.read(start, end - start));
+    return sum.toHex();
+  });

@@ -36,6 +36,46 @@ describe('taking and giving back copies', () => {
     expect(copy?.value.reason).toContain(lost.disks[0]?.snapshot?.name);
   });
 
+  test('a copy that is given up for good leaves no rows of its progress', async () => {
+    const world = createCopyWorld();
+    const point = await addPoint(world, [someImage()]);
+    const run = { ...RUN, runId: runIdOf(1) };
+    await takeNextCopy(world.ports, run);
+    const disk = { ...run, pointId: point.pointId, diskKey: point.disks[0]?.diskKey ?? '' };
+    const opened = await openDiskCopy(world.ports, disk);
+    if (!opened.ok) throw new Error(opened.message);
+    await copySlice(world.ports, { ...disk, ...opened.value, fromOffset: 0 });
+    expect(world.progress.rows).toBeGreaterThan(0);
+    world.snapshots.remove(point.disks[0]?.snapshot?.snapshotId ?? '');
+
+    expect(await takeNextCopy(world.ports, { ...RUN, runId: runIdOf(2) })).toMatchObject({
+      ok: true,
+      value: { nothing: true },
+    });
+
+    expect(world.progress.rows).toBe(0);
+  });
+
+  test('a chain whose newest copy is damaged is not built upon', async () => {
+    const world = createCopyWorld();
+    const image = someImage();
+    const damaged = await addPoint(world, [image], 0);
+    await replicate(world, runIdOf(1));
+    const row = await world.catalog.getCopy(damaged.vmKey, damaged.pointId, TARGET);
+    if (row === undefined) throw new Error('no copy');
+    await world.catalog.updateCopy({ ...row.value, state: 'damaged' }, row.etag);
+    const next = await addPoint(world, [image], 1);
+
+    await takeNextCopy(world.ports, { ...RUN, runId: runIdOf(2) });
+    const diskKey = next.disks[0]?.diskKey ?? '';
+    const disk = { ...RUN, runId: runIdOf(2), pointId: next.pointId, diskKey };
+
+    expect(await openDiskCopy(world.ports, disk)).toMatchObject({
+      ok: true,
+      value: { kind: 'base', baseReason: 'headDamaged', chainId: next.pointId.slice(2) },
+    });
+  });
+
   test('a grant that another reader holds stays open until that one lets it go', async () => {
     const world = createCopyWorld();
     const point = await addPoint(world, [someImage()]);

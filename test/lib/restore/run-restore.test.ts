@@ -163,6 +163,24 @@ describe('a restore whose end fails', () => {
   });
 });
 
+describe('the end of a restore that comes again', () => {
+  it('leaves alone what its user has changed or removed since', async () => {
+    const world = await worldWithReplica();
+    const plan = await prepared(world);
+    expect(await runPlan(world.ports, plan)).toMatchObject({ ok: true });
+    await world.ports.vms.replaceVmTags(plan.vmId, { owner: 'somebody' });
+    const nic = plan.steps.find((step) => step.kind === 'createNic');
+    const nicId = nic?.kind === 'createNic' ? nic.nicId.toLowerCase() : '';
+    expect(world.arm.resources.delete(nicId)).toBe(true);
+
+    const again = await finishRestore(world.ports, { runId: RUN_ID, plan });
+
+    expect(again).toMatchObject({ ok: true });
+    const vm = world.arm.resources.get(plan.vmId.toLowerCase());
+    expect(vm?.found.tags).toEqual({ owner: 'somebody' });
+  });
+});
+
 describe('a restore from snapshots', () => {
   it('copies each disk from its snapshot and needs no replica', async () => {
     const world = createRestoreWorld({ homeRegion: 'westeurope' });

@@ -12,7 +12,7 @@ import {
 } from '../../fakes/restore-world.ts';
 import { sampleConfiguration, sampleNic, samplePoint } from '../../fakes/sample-point.ts';
 
-export const CAPTURED = sampleConfiguration({
+const CAPTURED = sampleConfiguration({
   zones: ['2'],
   securityProfile: { securityType: 'TrustedLaunch', uefiSettings: { vTpmEnabled: true } },
   licenseType: 'RHEL_BYOS',

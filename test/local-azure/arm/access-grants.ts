@@ -2,6 +2,7 @@ import { ArmError, invalidParameter, operationNotAllowed, requiredParameter } fr
 import type { ArmCall, ArmReply } from './arm-router.ts';
 import { type ArmState, drawLatencyMs, type OpenGrant } from './arm-state.ts';
 import { numberAt, stringAt } from './json.ts';
+import type { OperationResult } from './long-running-operations.ts';
 import type { ArmResource } from './resource-store.ts';
 import { acceptOperation } from './start-operation.ts';
 
@@ -65,12 +66,11 @@ export function refuseIfFamilyIsFull(state: ArmState, familyId: string): void {
   }
 }
 
-/** 202 of beginGetAccess; the SAS comes bare at the Location URL, and in `properties.output`. */
-export function grantAccess(
+function changeAccess(
   state: ArmState,
   call: ArmCall,
   resource: ArmResource,
-  open: () => OpenGrant,
+  change: () => OperationResult,
 ): ArmReply {
   const accepted = acceptOperation(state, call, {
     kind: 'DiskOperations',
@@ -78,12 +78,23 @@ export function grantAccess(
     withLocation: true,
     async work(wait) {
       await wait(drawLatencyMs(state, state.settings.operationLatencyMs));
-      const { accessSas } = open();
-      const body = { accessSAS: accessSas };
-      return { output: body, final: body };
+      return change();
     },
   });
   return { status: 202, headers: accepted.headers };
+}
+
+/** 202 of beginGetAccess; the SAS comes bare at the Location URL, and in `properties.output`. */
+export function grantAccess(
+  state: ArmState,
+  call: ArmCall,
+  resource: ArmResource,
+  open: () => OpenGrant,
+): ArmReply {
+  return changeAccess(state, call, resource, () => {
+    const body = { accessSAS: open().accessSas };
+    return { output: body, final: body };
+  });
 }
 
 /** 202 of endGetAccess. Without a grant it succeeds, as on Azure. */
@@ -93,17 +104,10 @@ export function revokeAccess(
   resource: ArmResource,
   end: () => void,
 ): ArmReply {
-  const accepted = acceptOperation(state, call, {
-    kind: 'DiskOperations',
-    region: resource.region,
-    withLocation: true,
-    async work(wait) {
-      await wait(drawLatencyMs(state, state.settings.operationLatencyMs));
-      end();
-      return {};
-    },
+  return changeAccess(state, call, resource, () => {
+    end();
+    return {};
   });
-  return { status: 202, headers: accepted.headers };
 }
 
 /** The texts of Azure for other resources; for these two none is published. */

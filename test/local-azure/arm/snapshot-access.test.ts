@@ -1,52 +1,24 @@
 import { AnonymousCredential, PageBlobClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ArmTestClient, soon, startArmTestClient } from './arm-test-client.ts';
+import { createSnapshotTestBed, type SnapshotTestBed } from './snapshot-test-bed.ts';
 
-const version = 'api-version=2026-03-02';
 let arm: ArmTestClient;
 const group = 'snapshot-access-tests';
 let diskId = '';
+let bed: SnapshotTestBed;
 
 beforeAll(async () => {
   arm = await startArmTestClient();
-  await arm.resources.resourceGroups.createOrUpdate(group, { location: 'westeurope' });
-  diskId = await newDisk('source');
+  bed = await createSnapshotTestBed(arm, group);
+  diskId = bed.diskId;
 }, 60_000);
 afterAll(() => arm.stop());
 
-async function newDisk(name: string): Promise<string> {
-  const disk = await arm.compute.disks.createOrUpdate(
-    group,
-    name,
-    { location: 'westeurope', diskSizeGB: 1, creationData: { createOption: 'Empty' } },
-    soon,
-  );
-  return String(disk.id);
-}
-
-function snapshotPath(name: string, tail = ''): string {
-  return `${arm.path(group, 'Microsoft.Compute', `/snapshots/${name}${tail}`)}?${version}`;
-}
-
-function take(name: string, sourceResourceId = diskId, extra: object = {}) {
-  return arm.compute.snapshots.createOrUpdate(
-    group,
-    name,
-    {
-      location: 'westeurope',
-      incremental: true,
-      creationData: { createOption: 'Copy', sourceResourceId },
-      tags: { owner: 'test' },
-      ...extra,
-    },
-    soon,
-  );
-}
-
 describe('access to a snapshot', () => {
   it('gives the SAS bare at the Location URL and in properties.output', async () => {
-    await take('granted');
-    const reply = await arm.raw('POST', snapshotPath('granted', '/beginGetAccess'), {
+    await bed.take('granted');
+    const reply = await arm.raw('POST', bed.snapshotPath('granted', '/beginGetAccess'), {
       access: 'Read',
       durationInSeconds: 300,
     });
@@ -73,7 +45,7 @@ describe('access to a snapshot', () => {
   });
 
   it('keeps the snapshot from being deleted until it is revoked', async () => {
-    await take('held');
+    await bed.take('held');
     await arm.compute.snapshots.grantAccess(
       group,
       'held',
@@ -92,7 +64,7 @@ describe('access to a snapshot', () => {
   });
 
   it('ends by itself when its time is over', async () => {
-    await take('short');
+    await bed.take('short');
     const { accessSAS } = await arm.compute.snapshots.grantAccess(
       group,
       'short',
@@ -113,7 +85,7 @@ describe('access to a snapshot', () => {
   });
 
   it('is refused where the network access policy is DenyAll', async () => {
-    await take('denied', diskId, { networkAccessPolicy: 'DenyAll' });
+    await bed.take('denied', diskId, { networkAccessPolicy: 'DenyAll' });
     await expect(
       arm.compute.snapshots.grantAccess(
         group,
@@ -125,8 +97,8 @@ describe('access to a snapshot', () => {
   });
 
   it('is refused to a sixth snapshot of one family', async () => {
-    const source = await newDisk('six');
-    for (let at = 0; at < 6; at += 1) await take(`six-${at}`, source);
+    const source = await bed.newDisk('six');
+    for (let at = 0; at < 6; at += 1) await bed.take(`six-${at}`, source);
     const grant = (name: string) =>
       arm.compute.snapshots.grantAccess(
         group,
@@ -146,8 +118,8 @@ describe('access to a snapshot', () => {
     [{ access: 'Everything', durationInSeconds: 60 }],
     [{ durationInSeconds: 60 }],
   ])('refuses the body %j with 400', async (body) => {
-    await take('bodies');
-    const reply = await arm.raw('POST', snapshotPath('bodies', '/beginGetAccess'), body);
+    await bed.take('bodies');
+    const reply = await arm.raw('POST', bed.snapshotPath('bodies', '/beginGetAccess'), body);
     expect(reply.status).toBe(400);
     expect(reply.body).toMatchObject({ error: { code: 'InvalidParameter' } });
   });

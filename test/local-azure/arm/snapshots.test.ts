@@ -1,31 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ArmTestClient, soon, startArmTestClient } from './arm-test-client.ts';
+import { createSnapshotTestBed, type SnapshotTestBed } from './snapshot-test-bed.ts';
 
-const version = 'api-version=2026-03-02';
 let arm: ArmTestClient;
 const group = 'snapshot-tests';
 let diskId = '';
+let bed: SnapshotTestBed;
 
 beforeAll(async () => {
   arm = await startArmTestClient({ maxIncrementalSnapshots: 12 });
-  await arm.resources.resourceGroups.createOrUpdate(group, { location: 'westeurope' });
-  diskId = await newDisk('source');
+  bed = await createSnapshotTestBed(arm, group);
+  diskId = bed.diskId;
 }, 60_000);
 afterAll(() => arm.stop());
-
-async function newDisk(name: string): Promise<string> {
-  const disk = await arm.compute.disks.createOrUpdate(
-    group,
-    name,
-    { location: 'westeurope', diskSizeGB: 1, creationData: { createOption: 'Empty' } },
-    soon,
-  );
-  return String(disk.id);
-}
-
-function snapshotPath(name: string, tail = ''): string {
-  return `${arm.path(group, 'Microsoft.Compute', `/snapshots/${name}${tail}`)}?${version}`;
-}
 
 function snapshotBody(sourceResourceId: string, extra: object = {}) {
   return {
@@ -39,24 +26,9 @@ function snapshotBody(sourceResourceId: string, extra: object = {}) {
   };
 }
 
-function take(name: string, sourceResourceId = diskId, extra: object = {}) {
-  return arm.compute.snapshots.createOrUpdate(
-    group,
-    name,
-    {
-      location: 'westeurope',
-      incremental: true,
-      creationData: { createOption: 'Copy', sourceResourceId },
-      tags: { owner: 'test' },
-      ...extra,
-    },
-    soon,
-  );
-}
-
 describe('PUT of a snapshot', () => {
   it('is accepted with 202 and a body without id, name and type', async () => {
-    const reply = await arm.raw('PUT', snapshotPath('wire'), snapshotBody(diskId));
+    const reply = await arm.raw('PUT', bed.snapshotPath('wire'), snapshotBody(diskId));
     expect(reply.status).toBe(202);
     expect(Object.keys(reply.body).sort()).toEqual(['location', 'properties', 'tags']);
     expect(reply.body).toMatchObject({
@@ -73,7 +45,7 @@ describe('PUT of a snapshot', () => {
 
   it('ends with a snapshot of the disk, in the family of the disk', async () => {
     const disk = await arm.compute.disks.get(group, 'source');
-    const [first, second] = [await take('family-1'), await take('family-2')];
+    const [first, second] = [await bed.take('family-1'), await bed.take('family-2')];
     expect(first).toMatchObject({
       provisioningState: 'Succeeded',
       incremental: true,
@@ -87,23 +59,23 @@ describe('PUT of a snapshot', () => {
     });
     expect(first.incrementalSnapshotFamilyId).toBe(second.incrementalSnapshotFamilyId);
     expect(first.uniqueId).not.toBe(second.uniqueId);
-    const other = await take('other-family', await newDisk('another'));
+    const other = await bed.take('other-family', await bed.newDisk('another'));
     expect(other.incrementalSnapshotFamilyId).not.toBe(first.incrementalSnapshotFamilyId);
   });
 
   it('over an existing name with the same source is accepted, and keeps the old content', async () => {
-    const before = await take('again');
-    const after = await take('again');
+    const before = await bed.take('again');
+    const after = await bed.take('again');
     expect(after.uniqueId).toBe(before.uniqueId);
     expect(after.timeCreated).toEqual(before.timeCreated);
   });
 
   it('over an existing name with another source is refused', async () => {
-    await take('taken');
+    await bed.take('taken');
     const reply = await arm.raw(
       'PUT',
-      snapshotPath('taken'),
-      snapshotBody(await newDisk('second-source')),
+      bed.snapshotPath('taken'),
+      snapshotBody(await bed.newDisk('second-source')),
     );
     expect(reply.status).toBe(400);
     expect(reply.body).toEqual({
@@ -115,7 +87,7 @@ describe('PUT of a snapshot', () => {
   });
 
   it('refuses a source in another region as missing', async () => {
-    const reply = await arm.raw('PUT', snapshotPath('elsewhere'), {
+    const reply = await arm.raw('PUT', bed.snapshotPath('elsewhere'), {
       ...snapshotBody(diskId),
       location: 'northeurope',
     });
@@ -126,7 +98,7 @@ describe('PUT of a snapshot', () => {
   });
 
   it('refuses a missing source with the words of the provider', async () => {
-    const reply = await arm.raw('PUT', snapshotPath('sourceless'), {
+    const reply = await arm.raw('PUT', bed.snapshotPath('sourceless'), {
       location: 'westeurope',
       properties: { creationData: { createOption: 'Copy' }, incremental: true },
     });
@@ -143,7 +115,7 @@ describe('PUT of a snapshot', () => {
       { operation: 'snapshots.createOrUpdate', pathPattern: '/doomed\\?' },
       { asyncFailure: { code: 'InternalExecutionError', message: 'An internal error occurred.' } },
     );
-    const reply = await arm.raw('PUT', snapshotPath('doomed'), snapshotBody(diskId));
+    const reply = await arm.raw('PUT', bed.snapshotPath('doomed'), snapshotBody(diskId));
     expect(reply.status).toBe(202);
     expect(await arm.poll(String(reply.headers['azure-asyncoperation']))).toMatchObject({
       status: 'Failed',
@@ -158,10 +130,10 @@ describe('PUT of a snapshot', () => {
       { operation: 'snapshots.createOrUpdate', pathPattern: '/tardy\\?' },
       { asyncLatencyMs: 150 },
     );
-    await take('tardy');
+    await bed.take('tardy');
     const before = await arm.control.changeSettings({});
     await arm.control.changeSettings({ snapshotLatencyMs: { min: 150, max: 160 } });
-    await take('slow');
+    await bed.take('slow');
     await arm.control.changeSettings({ snapshotLatencyMs: before.snapshotLatencyMs });
     const records = await arm.control.snapshots();
     const duration = (name: string): number => {
@@ -174,9 +146,9 @@ describe('PUT of a snapshot', () => {
   });
 
   it('leaves a Failed snapshot behind over the limit of one disk', async () => {
-    const limited = await newDisk('limited');
-    for (let at = 0; at < 12; at += 1) await take(`limited-${at}`, limited);
-    const reply = await arm.raw('PUT', snapshotPath('one-too-many'), snapshotBody(limited));
+    const limited = await bed.newDisk('limited');
+    for (let at = 0; at < 12; at += 1) await bed.take(`limited-${at}`, limited);
+    const reply = await arm.raw('PUT', bed.snapshotPath('one-too-many'), snapshotBody(limited));
     expect(await arm.poll(String(reply.headers['azure-asyncoperation']))).toMatchObject({
       status: 'Failed',
       error: { code: 'SnapshotLimitReached' },
@@ -187,7 +159,7 @@ describe('PUT of a snapshot', () => {
 
   it('needs the right to read the source disk', async () => {
     await arm.control.setDenials([{ identity: 'protect', operation: 'disks\\.grantAccess' }]);
-    const reply = await arm.raw('PUT', snapshotPath('unlinked'), snapshotBody(diskId));
+    const reply = await arm.raw('PUT', bed.snapshotPath('unlinked'), snapshotBody(diskId));
     await arm.control.setDenials([]);
     expect(reply.status).toBe(403);
     expect(reply.body).toMatchObject({ error: { code: 'LinkedAuthorizationFailed' } });
@@ -196,7 +168,7 @@ describe('PUT of a snapshot', () => {
 
 describe('a disk from a snapshot', () => {
   it('is a copy in the region of the snapshot', async () => {
-    const snapshot = await take('origin');
+    const snapshot = await bed.take('origin');
     const copy = await arm.compute.disks.createOrUpdate(
       group,
       'copy',
@@ -216,7 +188,7 @@ describe('a disk from a snapshot', () => {
 
 describe('tags and lists', () => {
   it('changes tags by PATCH and lists by group and subscription', async () => {
-    await take('tagged');
+    await bed.take('tagged');
     const updated = await arm.compute.snapshots.update(
       group,
       'tagged',

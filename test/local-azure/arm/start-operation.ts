@@ -2,7 +2,7 @@ import { ArmError, resourceNotFound } from './arm-error.ts';
 import type { ArmCall } from './arm-router.ts';
 import type { ArmState } from './arm-state.ts';
 import type { OperationKind, OperationResult } from './long-running-operations.ts';
-import type { ArmResource, toBody } from './resource-store.ts';
+import type { ArmResource } from './resource-store.ts';
 import { requireGroup } from './subscription-routes.ts';
 
 export interface AcceptedHeaders {
@@ -105,5 +105,3 @@ export function refuseIfLocked(state: ArmState, id: string): void {
     `The scope '${id}' cannot perform delete operation because following scope(s) are locked: '${lock}'. Please remove the lock and try again.`,
   );
 }
-
-export type ShowResource = (resource: ArmResource) => ReturnType<typeof toBody>;

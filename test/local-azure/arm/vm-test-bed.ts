@@ -1,6 +1,7 @@
 import type { ArmTestClient } from './arm-test-client.ts';
 import { soon } from './arm-test-client.ts';
 import type { JsonObject } from './json.ts';
+import { makeEmptyDisk } from './snapshot-test-bed.ts';
 
 const version = 'api-version=2026-04-01';
 const networkVersion = '2025-05-01';
@@ -24,15 +25,7 @@ export function createVmTestBed(arm: ArmTestClient, group: string, subnetId: str
   return {
     vmPath: (name, tail = '') =>
       `${arm.path(group, 'Microsoft.Compute', `/virtualMachines/${name}${tail}`)}?${version}`,
-    async newDisk(name) {
-      const disk = await arm.compute.disks.createOrUpdate(
-        group,
-        name,
-        { location: 'westeurope', diskSizeGB: 1, creationData: { createOption: 'Empty' } },
-        soon,
-      );
-      return String(disk.id);
-    },
+    newDisk: (name) => makeEmptyDisk(arm, group, name),
     async newNic(name) {
       const id = arm.path(group, 'Microsoft.Network', `/networkInterfaces/${name}`);
       const ipConfigurations = [{ name: 'one', properties: { subnet: { id: subnetId } } }];

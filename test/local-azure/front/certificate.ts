@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
@@ -12,11 +13,13 @@ export interface Certificate {
 /**
  * Makes the one self-signed certificate of a run, for 127.0.0.1 and localhost, and writes it with
  * its key into `directory`. It is its own CA, so that a client trusts every server of the run by
- * trusting this one file.
+ * trusting this one file. Each has a name of its own: OpenSSL finds the issuer by its name, so a client
+ * that trusts the certificates of two runs would take one for the other.
  */
 export async function createCertificate(directory: string): Promise<Certificate> {
   const dayMs = 24 * 3600 * 1000;
-  const made = await generate([{ name: 'commonName', value: 'Lockstep local Azure' }], {
+  const value = `Lockstep local Azure ${randomBytes(8).toString('hex')}`;
+  const made = await generate([{ name: 'commonName', value }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',

@@ -36,7 +36,7 @@ export interface GuestBehaviour {
   readonly watchdogReaction?: 'atOnce' | 'deadline';
 }
 
-export const GUEST_MESSAGE_TYPES = ['hello', 'frozen', 'failed', 'thawed', 'done'] as const;
+const GUEST_MESSAGE_TYPES = ['hello', 'frozen', 'failed', 'thawed', 'done'] as const;
 export type GuestMessageType = (typeof GUEST_MESSAGE_TYPES)[number];
 
 export const GARBAGE_KINDS = [

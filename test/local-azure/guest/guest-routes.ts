@@ -64,7 +64,7 @@ const parsePower = createBodyParser<{ vmId: string; on: boolean }>(
 );
 
 /** Pairs per second of each writer; four writers make some 1,200 writes a second. */
-export const DEFAULT_PAIRS_PER_SECOND = 150;
+const DEFAULT_PAIRS_PER_SECOND = 150;
 
 /** The control routes `/guest/*`; `guest-client.ts` is their typed client. */
 export function registerGuestRoutes(register: RegisterControlRoute, guests: SimulatedGuests): void {

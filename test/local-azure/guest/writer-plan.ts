@@ -3,7 +3,7 @@ import type { SeededRandom } from '../seeded-random.ts';
 import { BLOCK_BYTES } from './block-content.ts';
 
 /** Slots of all writers of a VM together, where its writer areas hold as many. */
-export const DEFAULT_SLOTS_PER_VM = 1600;
+const DEFAULT_SLOTS_PER_VM = 1600;
 
 export interface WriterPlan {
   /** Places in the list of disks. */

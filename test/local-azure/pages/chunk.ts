@@ -3,7 +3,7 @@ import type { ByteRange, ChangedRange } from '../contracts.ts';
 import { SECTOR_BYTES } from '../contracts.ts';
 
 export const CHUNK_BYTES = 65_536;
-export const SECTORS_PER_CHUNK = CHUNK_BYTES / SECTOR_BYTES;
+const SECTORS_PER_CHUNK = CHUNK_BYTES / SECTOR_BYTES;
 
 /**
  * Most chunks are written as a whole and then have no tables of their own: fewer objects, since a

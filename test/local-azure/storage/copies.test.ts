@@ -1,9 +1,10 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { ContainerClient, PageBlobClient } from '@azure/storage-blob';
-import { BlobSASPermissions, BlobServiceClient } from '@azure/storage-blob';
+import { BlobSASPermissions } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPageStore } from '../pages/page-store.ts';
 import { crc64 } from './crc64.ts';
+import { blobServiceOf } from './page-blob-bed.ts';
 import { refusal } from './refusal.ts';
 import type { StorageFixture } from './storage-fixture.ts';
 import { NORTH, startStorage, WEST } from './storage-fixture.ts';
@@ -14,9 +15,7 @@ let container: ContainerClient;
 
 beforeAll(async () => {
   fixture = await startStorage({ regions: [WEST], remoteCopyMs: 2500 });
-  const service = BlobServiceClient.fromConnectionString(fixture.account.connectionString, {
-    retryOptions: { maxTries: 1 },
-  });
+  const service = blobServiceOf(fixture);
   container = service.getContainerClient('copies');
   await container.create();
 }, 60_000);

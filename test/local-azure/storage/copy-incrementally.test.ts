@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ContainerClient, PageBlobClient } from '@azure/storage-blob';
-import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blobServiceOf } from './page-blob-bed.ts';
 import { refusal } from './refusal.ts';
 import type { StorageFixture } from './storage-fixture.ts';
 import { startStorage } from './storage-fixture.ts';
@@ -12,9 +12,7 @@ let container: ContainerClient;
 
 beforeAll(async () => {
   fixture = await startStorage();
-  const service = BlobServiceClient.fromConnectionString(fixture.account.connectionString, {
-    retryOptions: { maxTries: 1 },
-  });
+  const service = blobServiceOf(fixture);
   container = service.getContainerClient('chains');
   await container.create();
 }, 60_000);

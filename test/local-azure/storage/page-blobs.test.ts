@@ -1,50 +1,24 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { ContainerClient, PageBlobClient } from '@azure/storage-blob';
-import { BlobServiceClient } from '@azure/storage-blob';
+import { BlobServiceClient, type PageBlobClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { crc64 } from './crc64.ts';
+import { type PageBlobBed, rangesOf, startPageBlobBed } from './page-blob-bed.ts';
 import { refusal } from './refusal.ts';
-import type { StorageFixture } from './storage-fixture.ts';
-import { startStorage } from './storage-fixture.ts';
 
 const MIB = 2 ** 20;
-let fixture: StorageFixture;
-let container: ContainerClient;
-let number = 0;
+let bed: PageBlobBed;
 
 beforeAll(async () => {
-  fixture = await startStorage();
-  const service = BlobServiceClient.fromConnectionString(fixture.account.connectionString, {
-    retryOptions: { maxTries: 1 },
-  });
-  container = service.getContainerClient('pages');
-  await container.create();
+  bed = await startPageBlobBed();
 }, 60_000);
 
 afterAll(async () => {
-  await fixture?.stop();
+  await bed?.fixture.stop();
 });
-
-async function newBlob(sizeBytes = 8 * MIB): Promise<PageBlobClient> {
-  number += 1;
-  const blob = container.getPageBlobClient(`blob-${number}`);
-  await blob.create(sizeBytes);
-  return blob;
-}
-
-async function rangesOf(blob: PageBlobClient, previous?: string): Promise<string[]> {
-  const ranges: string[] = [];
-  const found =
-    previous === undefined ? blob.listPageRanges() : blob.listPageRangesDiff(0, 2 ** 40, previous);
-  for await (const { start, end, isClear } of found) {
-    ranges.push(`${isClear === true ? 'clear' : 'write'} ${start}-${end}`);
-  }
-  return ranges;
-}
 
 describe('page blobs', () => {
   it('writes, clears and reads pages', async () => {
-    const blob = await newBlob();
+    const blob = await bed.newBlob();
     const data = randomBytes(4 * MIB);
     await blob.uploadPages(data, 512, data.length);
     await blob.clearPages(1024, 512);
@@ -56,12 +30,12 @@ describe('page blobs', () => {
       true,
     );
     expect(await rangesOf(blob)).toEqual(['write 512-1023', `write 1536-${4 * MIB + 511}`]);
-    const counters = fixture.storage.counters('west0', 'pages', blob.name);
+    const counters = bed.fixture.storage.counters('west0', 'pages', blob.name);
     expect(counters).toMatchObject({ putPageBytes: 4 * MIB, putPageFromUrlBytes: 0 });
   });
 
   it('tells the size, type and sequence number', async () => {
-    const blob = container.getPageBlobClient('described');
+    const blob = bed.container.getPageBlobClient('described');
     await blob.create(MIB, {
       blobSequenceNumber: 7,
       metadata: { team: 'red' },
@@ -85,11 +59,11 @@ describe('page blobs', () => {
   });
 
   it('refuses sizes and ranges off the sector, outside, or over 4 MiB', async () => {
-    const blob = await newBlob(MIB);
-    expect(await refusal(container.getPageBlobClient('odd').create(100))).toBe(
+    const blob = await bed.newBlob(MIB);
+    expect(await refusal(bed.container.getPageBlobClient('odd').create(100))).toBe(
       '400 InvalidHeaderValue',
     );
-    expect(await refusal(container.getPageBlobClient('big').create(8 * 2 ** 40 + 512))).toBe(
+    expect(await refusal(bed.container.getPageBlobClient('big').create(8 * 2 ** 40 + 512))).toBe(
       '400 InvalidHeaderValue',
     );
     expect(await refusal(blob.uploadPages(Buffer.alloc(512), 100, 512))).toBe(
@@ -107,7 +81,7 @@ describe('page blobs', () => {
   });
 
   it('sends a large blob from one moment while it is written', async () => {
-    const blob = await newBlob(24 * MIB);
+    const blob = await bed.newBlob(24 * MIB);
     for (let offset = 0; offset < 24 * MIB; offset += 4 * MIB) {
       await blob.uploadPages(Buffer.alloc(4 * MIB, 1), offset, 4 * MIB);
     }
@@ -123,7 +97,7 @@ describe('page blobs', () => {
   });
 
   it('leases by the client: acquire, renew, change, release, break', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     const lease = blob.getBlobLeaseClient();
     const { leaseId = '' } = await lease.acquireLease(15);
     const page = Buffer.alloc(512);
@@ -149,9 +123,9 @@ describe('page blobs', () => {
   });
 
   it('refuses what it does not understand instead of leaving it out', async () => {
-    const tagged = container.getPageBlobClient('tagged');
+    const tagged = bed.container.getPageBlobClient('tagged');
     expect(await refusal(tagged.create(512, { tags: { a: 'b' } }))).toBe('501 NotImplemented');
-    const blob = await newBlob(512);
+    const blob = await bed.newBlob(512);
     expect(await refusal(blob.setAccessTier('Cool'))).toBe('501 NotImplemented');
     expect(await refusal(blob.setMetadata({ 'bad-name': 'x' }))).toBe('400 InvalidMetadata');
     expect(await refusal(blob.setMetadata({ long: 'x'.repeat(9000) }))).toBe(
@@ -160,13 +134,13 @@ describe('page blobs', () => {
   });
 
   it('holds a blob of 8 TiB', async () => {
-    const blob = await newBlob(8 * 2 ** 40);
+    const blob = await bed.newBlob(8 * 2 ** 40);
     await blob.uploadPages(Buffer.alloc(512, 1), 8 * 2 ** 40 - 512, 512);
     expect(await rangesOf(blob)).toEqual([`write ${8 * 2 ** 40 - 512}-${8 * 2 ** 40 - 1}`]);
   });
 
   it('checks MD5 and CRC-64 of the body and keeps nothing of a wrong one', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     const data = randomBytes(1024);
     const md5 = createHash('md5').update(data).digest();
     const crc = Buffer.from(crc64(data), 'base64');
@@ -191,7 +165,7 @@ describe('page blobs', () => {
   });
 
   it('changes ETag with every write and not with a lease or a plain snapshot', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     const etags = new Set([(await blob.getProperties()).etag]);
     const note = async () => etags.add((await blob.getProperties()).etag);
     await blob.uploadPages(Buffer.alloc(512), 0, 512);
@@ -209,7 +183,7 @@ describe('page blobs', () => {
   });
 
   it('keeps conditions: reads 304 or 412, writes 412, creation 409', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     const { etag = '', lastModified = new Date() } = await blob.getProperties();
     const page = Buffer.alloc(512);
     const put = (conditions: Parameters<PageBlobClient['uploadPages']>[3]) =>
@@ -231,7 +205,7 @@ describe('page blobs', () => {
     expect(await refusal(blob.create(MIB, { conditions: { ifNoneMatch: '*' } }))).toBe(
       '409 BlobAlreadyExists',
     );
-    const absent = container.getPageBlobClient('absent');
+    const absent = bed.container.getPageBlobClient('absent');
     expect(await refusal(absent.create(MIB, { conditions: { ifMatch: '*' } }))).toBe(
       '412 ConditionNotMet',
     );
@@ -239,7 +213,7 @@ describe('page blobs', () => {
   });
 
   it('keeps sequence numbers and their conditions', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     expect((await blob.updateSequenceNumber('update', 5)).blobSequenceNumber).toBe(5);
     expect((await blob.updateSequenceNumber('max', 3)).blobSequenceNumber).toBe(5);
     expect((await blob.updateSequenceNumber('increment')).blobSequenceNumber).toBe(6);
@@ -258,37 +232,41 @@ describe('page blobs', () => {
   });
 
   it('says what is missing', async () => {
-    const missing = container.getPageBlobClient('missing');
-    const nowhere = container.getPageBlobClient('x').url.replace('/pages/', '/no-such-container/');
+    const missing = bed.container.getPageBlobClient('missing');
+    const nowhere = bed.container
+      .getPageBlobClient('x')
+      .url.replace('/pages/', '/no-such-container/');
     expect(await refusal(missing.getProperties())).toBe('404 BlobNotFound');
     expect(await refusal(missing.uploadPages(Buffer.alloc(512), 0, 512))).toBe('404 BlobNotFound');
     expect(await refusal(missing.uploadPagesFromURL(`${nowhere}?sig=x`, 0, 0, 512))).toBe(
       '404 BlobNotFound',
     );
-    const service = BlobServiceClient.fromConnectionString(fixture.account.connectionString);
+    const service = BlobServiceClient.fromConnectionString(bed.fixture.account.connectionString);
     const lost = service.getContainerClient('no-such-container').getPageBlobClient('x');
     expect(await refusal(lost.create(512))).toBe('404 ContainerNotFound');
-    const blob = await newBlob(512);
+    const blob = await bed.newBlob(512);
     expect(await refusal(blob.withSnapshot('2020-01-01T00:00:00.0000000Z').getProperties())).toBe(
       '404 BlobNotFound',
     );
   });
 
   it('does not mix blob types', async () => {
-    const block = container.getBlockBlobClient('a-block');
+    const block = bed.container.getBlockBlobClient('a-block');
     await block.upload('hello', 5);
-    expect(await refusal(container.getPageBlobClient('a-block').create(512))).toBe(
+    expect(await refusal(bed.container.getPageBlobClient('a-block').create(512))).toBe(
       '409 InvalidBlobType',
     );
     expect(
-      await refusal(container.getPageBlobClient('a-block').uploadPages(Buffer.alloc(512), 0, 512)),
+      await refusal(
+        bed.container.getPageBlobClient('a-block').uploadPages(Buffer.alloc(512), 0, 512),
+      ),
     ).toBe('409 InvalidBlobType');
-    const page = await newBlob(512);
-    expect(await refusal(container.getBlockBlobClient(page.name).upload('hello', 5))).toBe(
+    const page = await bed.newBlob(512);
+    expect(await refusal(bed.container.getBlockBlobClient(page.name).upload('hello', 5))).toBe(
       '409 InvalidBlobType',
     );
-    expect(await refusal(container.getAppendBlobClient(page.name).appendBlock('hello', 5))).toBe(
-      '409 InvalidBlobType',
-    );
+    expect(
+      await refusal(bed.container.getAppendBlobClient(page.name).appendBlock('hello', 5)),
+    ).toBe('409 InvalidBlobType');
   });
 });

@@ -1,48 +1,21 @@
-import type { ContainerClient, PageBlobClient } from '@azure/storage-blob';
-import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PageBlobBed, rangesOf, startPageBlobBed } from './page-blob-bed.ts';
 import { refusal } from './refusal.ts';
-import type { StorageFixture } from './storage-fixture.ts';
-import { startStorage } from './storage-fixture.ts';
 
 const MIB = 2 ** 20;
-let fixture: StorageFixture;
-let container: ContainerClient;
-let number = 0;
+let bed: PageBlobBed;
 
 beforeAll(async () => {
-  fixture = await startStorage();
-  const service = BlobServiceClient.fromConnectionString(fixture.account.connectionString, {
-    retryOptions: { maxTries: 1 },
-  });
-  container = service.getContainerClient('pages');
-  await container.create();
+  bed = await startPageBlobBed();
 }, 60_000);
 
 afterAll(async () => {
-  await fixture?.stop();
+  await bed?.fixture.stop();
 });
-
-async function newBlob(sizeBytes = 8 * MIB): Promise<PageBlobClient> {
-  number += 1;
-  const blob = container.getPageBlobClient(`blob-${number}`);
-  await blob.create(sizeBytes);
-  return blob;
-}
-
-async function rangesOf(blob: PageBlobClient, previous?: string): Promise<string[]> {
-  const ranges: string[] = [];
-  const found =
-    previous === undefined ? blob.listPageRanges() : blob.listPageRangesDiff(0, 2 ** 40, previous);
-  for await (const { start, end, isClear } of found) {
-    ranges.push(`${isClear === true ? 'clear' : 'write'} ${start}-${end}`);
-  }
-  return ranges;
-}
 
 describe('snapshots', () => {
   it('keep content, size and metadata while the base goes on', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     await blob.setMetadata({ point: '1' });
     await blob.uploadPages(Buffer.alloc(512, 1), 0, 512);
     const { snapshot = '' } = await blob.createSnapshot({ metadata: { Point: '2' } });
@@ -64,7 +37,7 @@ describe('snapshots', () => {
   });
 
   it('give true differences: rewritten pages as writes, cleared pages as clears', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     await blob.uploadPages(Buffer.alloc(4096, 1), 0, 4096);
     const { snapshot: first = '' } = await blob.createSnapshot();
     await blob.uploadPages(Buffer.alloc(512, 1), 512, 512);
@@ -95,7 +68,7 @@ describe('snapshots', () => {
   });
 
   it('page through many ranges with markers', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     for (let page = 0; page < 7; page++) {
       await blob.uploadPages(Buffer.alloc(512, 1), page * 1024, 512);
     }
@@ -119,7 +92,7 @@ describe('snapshots', () => {
   });
 
   it('cannot be compared across Put Blob and Copy Blob', async () => {
-    const blob = await newBlob(MIB);
+    const blob = await bed.newBlob(MIB);
     const { snapshot: first = '' } = await blob.createSnapshot();
     await blob.create(MIB);
     expect(await refusal(rangesOf(blob, first))).toBe('409 BlobOverwritten');

@@ -1,6 +1,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blobServiceOf } from './page-blob-bed.ts';
 import type { StorageFixture } from './storage-fixture.ts';
 import { NORTH, startStorage, WEST } from './storage-fixture.ts';
 import { createVhdFooter } from './vhd-footer.ts';
@@ -12,9 +13,7 @@ let number = 0;
 
 beforeAll(async () => {
   fixture = await startStorage({ regions: [WEST, NORTH] });
-  service = BlobServiceClient.fromConnectionString(fixture.account.connectionString, {
-    retryOptions: { maxTries: 1 },
-  });
+  service = blobServiceOf(fixture);
 }, 60_000);
 
 afterAll(async () => {

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { HostClock } from '../host-clock.ts';
 import type { HostLog } from '../host-log.ts';
 import { createExecutionId } from './commit-turn.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './engine-contract.ts';
 import { type InstanceRow, isFinished, type RuntimeStatus } from './instance-model.ts';
+import { RewindHangError } from './rewind.ts';
 import type { Store } from './store.ts';
 
 /** An HTTP status with the body that the Durable extension answers; undefined: empty. */
@@ -30,6 +31,7 @@ export interface ClientOperations {
   terminate(id: string, reason: string): ClientReply;
   suspend(id: string, reason: string): ClientReply;
   resume(id: string, reason: string): ClientReply;
+  rewind(id: string, reason: string): ClientReply;
   purge(id: string): ClientReply;
   purgeBy(filter: InstanceFilter): ClientReply;
   list(filter: InstanceFilter): InstanceRow[];
@@ -183,6 +185,32 @@ export function createClientOperations(
         engine.send(id, { kind: 'resume', reason });
         return ACCEPTED;
       }),
+    rewind(id, reason) {
+      const row = engine.find(id);
+      if (!row) {
+        return NOT_FOUND;
+      }
+      if (row.status !== 'Failed') {
+        return {
+          status: 412,
+          body: 'The rewind operation is only supported on failed orchestration instances.',
+        };
+      }
+      try {
+        engine.rewind(row, reason);
+      } catch (error) {
+        if (!(error instanceof RewindHangError)) {
+          throw error;
+        }
+        // It stays Failed and says why, where the genuine host would hang.
+        log('error', `misuse of Durable Functions: ${error.message}`, {
+          function: row.name,
+          instanceId: id,
+        });
+        store.saveInstance({ ...row, output: JSON.stringify(error.message) });
+      }
+      return ACCEPTED;
+    },
     purge(id) {
       const row = engine.find(id);
       if (!row) {

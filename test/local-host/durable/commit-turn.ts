@@ -92,10 +92,13 @@ function finish(
   row.status = end.status;
   row.output = end.output;
   row.suspendReason = null;
-  for (const id of openTasks.keys()) {
-    store.deleteOpenTask(row.id, id);
+  if (end.status !== 'Failed') {
+    // A failed instance keeps them: it may be rewound.
+    for (const id of openTasks.keys()) {
+      store.deleteOpenTask(row.id, id);
+    }
+    openTasks.clear();
   }
-  openTasks.clear();
   for (const { seq } of inbox.splice(0)) {
     if (seq !== null) {
       store.deleteMessage(seq);
@@ -124,10 +127,11 @@ function restart(draft: TurnDraft, input: string, store: Store, committed: Commi
 }
 
 function saveTurn(draft: TurnDraft, end: TurnEnd, store: Store): void {
-  const { execution, opened, closed, schedules } = draft;
+  const { execution, opened, closed, schedules, rescheduled } = draft;
   const events = historyOf(draft, end);
   if (events.length > 0) {
-    store.appendTurn(execution.row.id, execution.turns, events, schedules);
+    const written = [...rescheduled, ...schedules];
+    store.appendTurn(execution.row.id, execution.turns, events, written);
     execution.turns += 1;
     execution.played.push(...events.map(toPlayedText));
     execution.schedules.push(...schedules);

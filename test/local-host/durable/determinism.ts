@@ -39,6 +39,9 @@ function describeSub(schedule: Schedule): string {
 
 function findMismatch(schedule: Schedule, action: Action | undefined): string | undefined {
   const { id, name, version } = schedule;
+  if (schedule.fate === 'rewound') {
+    return undefined;
+  }
   switch (schedule.kind) {
     case 'activity': {
       if (!action) {
@@ -54,7 +57,7 @@ function findMismatch(schedule: Schedule, action: Action | undefined): string | 
     }
     case 'timer': {
       const before = `A previous execution of this orchestration scheduled a timer task with sequence number ${id}`;
-      if (!action) {
+      if (!action || schedule.fate === 'orphaned') {
         return `${before} but the current replay execution hasn't (yet?) scheduled this task. ${ADVICE}`;
       }
       return action.actionType === ACTION_TYPES.createTimer

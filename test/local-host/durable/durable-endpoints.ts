@@ -108,7 +108,9 @@ export function createDurableEndpoints(
       case 'resume':
         return operations.resume(id, reason);
       case 'rewind':
-        return { status: 501, body: 'rewind is not modelled by the local host' };
+        return operations.rewind(id, reason);
+      case 'restart':
+        return { status: 501, body: 'restart is not modelled by the local host' };
       default:
         return { status: 404 };
     }

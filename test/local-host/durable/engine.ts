@@ -1,11 +1,7 @@
 import type { AppFunction } from '../core/app-functions.ts';
-import type { HostSettings } from '../core/host-json.ts';
-import type { FunctionInvoker } from '../core/invoke-function.ts';
-import type { TypedData } from '../core/worker-protocol.ts';
-import type { HostClock } from '../host-clock.ts';
-import type { HostLog } from '../host-log.ts';
 import { type ActivityPool, createActivityPool } from './activity-pool.ts';
 import { commitTurn } from './commit-turn.ts';
+import type { Engine, EngineOptions } from './engine-contract.ts';
 import {
   type Execution,
   type InboxItem,
@@ -15,49 +11,14 @@ import {
   type WorkItem,
 } from './instance-model.ts';
 import { loadExecution, newExecution } from './load-execution.ts';
+import { createMessageVisibility } from './message-visibility.ts';
+import { rewindInstance } from './rewind.ts';
 import { runTurn, type TurnContext, type TurnEnd } from './run-turn.ts';
-import type { Store } from './store.ts';
 import { hasMessages } from './take-messages.ts';
 import { createTaskTimers } from './task-timers.ts';
-import { createTurnDraft } from './turn-draft.ts';
-import { findVersionMismatch } from './version-match.ts';
-
-export interface EngineOptions {
-  store: Store;
-  clock: HostClock;
-  log: HostLog;
-  settings: HostSettings;
-  functions: readonly AppFunction[];
-  invoke: FunctionInvoker;
-  /** What a durable client binding receives. */
-  clientData: TypedData;
-  visibilityTimeoutMs: number;
-  /** Seed of the mode in which activities run twice now and then; undefined: never. */
-  repeatSeed: number | undefined;
-  /** Seed of the mode in which durable timers fire up to a second early; undefined: on time. */
-  earlyTimerSeed: number | undefined;
-  /** What becomes of a JSON text on its way into an orchestrator or activity. */
-  passInput(json: string): string;
-}
-
-export interface Engine {
-  /** Takes up whatever the store holds: messages, activities, timers. */
-  start(): void;
-  /** Stores a message and wakes the instance. */
-  send(instanceId: string, message: InstanceMessage): void;
-  /** Stores a new instance, in the place of a finished one of its id, and starts it. */
-  begin(row: InstanceRow): void;
-  /** The instance as it stands, or undefined. */
-  find(id: string): InstanceRow | undefined;
-  /** Forgets the instance and deletes it from the store. */
-  remove(id: string): void;
-  hasOrchestrator(name: string): boolean;
-  /** Starts no activity and no turn any more, waits for those that run, at most `graceMs`; true when none is left. */
-  stop(graceMs: number): Promise<boolean>;
-  /** What the death of the worker does: running activities fail, instances in the middle of a turn fail. */
-  failWorker(exitCode: number): void;
-  isIdle(): boolean;
-}
+import { createTurnContext } from './turn-context.ts';
+import { createTurnDraft, type TurnDraft } from './turn-draft.ts';
+import { describeWorkerDeath, endDeadTurn } from './worker-death.ts';
 
 function byName(functions: readonly AppFunction[], kind: string): Map<string, AppFunction> {
   return new Map(
@@ -67,11 +28,12 @@ function byName(functions: readonly AppFunction[], kind: string): Map<string, Ap
 
 export function createEngine(options: EngineOptions): Engine {
   const { store, clock, log, settings } = options;
+  const visibility = createMessageVisibility(store, clock, options.controlVisibilityTimeoutMs);
   const orchestrators = byName(options.functions, 'orchestration');
   const activities = byName(options.functions, 'activity');
   const executions = new Map<string, Execution>();
   const ready = new Set<Execution>();
-  const turning = new Map<Execution, Promise<void>>();
+  const turning = new Map<Execution, { draft: TurnDraft; done: Promise<void> }>();
   let isPumpPlanned = false;
   let isStopped = false;
 
@@ -88,29 +50,15 @@ export function createEngine(options: EngineOptions): Engine {
         store.deleteWork(item.seq);
         return store.addMessage(item.instanceId, outcome);
       });
+      if (isStopped) {
+        // The host that stops takes the message and never comes to its turn.
+        visibility.hide([seq]);
+      }
       deliver(item.instanceId, { seq, message: outcome });
     },
   });
 
-  const context: TurnContext = {
-    scheduling: {
-      hasActivity: (name) => activities.has(name.toLowerCase()),
-      hasOrchestrator: (name) => orchestrators.has(name.toLowerCase()),
-      activityNames: () => [...activities.values()].map((fn) => fn.name),
-      orchestratorNames: () => [...orchestrators.values()].map((fn) => fn.name),
-      isInstanceActive: (id) => {
-        const row = find(id);
-        return row !== undefined && !isFinished(row.status);
-      },
-      defaultVersion: settings.defaultVersion,
-      passInput: options.passInput,
-    },
-    findVersionMismatch: (version) => findVersionMismatch(version, settings),
-    findOrchestrator: (name) => orchestrators.get(name.toLowerCase()),
-    invoke: options.invoke,
-    clientData: options.clientData,
-    log,
-  };
+  const context: TurnContext = createTurnContext({ ...options, orchestrators, activities, find });
 
   function find(id: string): InstanceRow | undefined {
     return executions.get(id)?.row ?? store.getInstance(id);
@@ -156,6 +104,14 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
+  function armTimers({ row, openTasks }: Execution): void {
+    for (const task of openTasks.values()) {
+      if (task.kind !== 'call') {
+        timers.arm(row.id, row.executionId, task);
+      }
+    }
+  }
+
   function planPump(): void {
     if (!isPumpPlanned && !isStopped) {
       isPumpPlanned = true;
@@ -171,21 +127,25 @@ export function createEngine(options: EngineOptions): Engine {
         return;
       }
       ready.delete(execution);
-      turning.set(execution, turn(execution));
+      const draft = createTurnDraft(execution, clock);
+      turning.set(execution, { draft, done: turn(draft) });
     }
   }
 
-  async function turn(execution: Execution): Promise<void> {
+  async function turn(draft: TurnDraft): Promise<void> {
+    const { execution } = draft;
     execution.isBusy = true;
-    const draft = createTurnDraft(execution, clock);
-    const end = await runTurn(draft, context);
+    const running = runTurn(draft, context);
+    const release = visibility.keepHidden(draft.consumed);
+    const end = await running;
+    release();
     if (turning.delete(execution)) {
       finishTurn(draft, end);
     }
     planPump();
   }
 
-  function finishTurn(draft: ReturnType<typeof createTurnDraft>, end: TurnEnd): void {
+  function finishTurn(draft: TurnDraft, end: TurnEnd): void {
     const { execution } = draft;
     const { id, executionId } = execution.row;
     const committed = commitTurn(draft, end, store);
@@ -221,14 +181,16 @@ export function createEngine(options: EngineOptions): Engine {
     start() {
       for (const row of store.listInstances(['Pending', 'Running', 'Suspended'])) {
         const execution = getExecution(row.id);
-        for (const task of execution?.openTasks.values() ?? []) {
-          if (task.kind !== 'call') {
-            timers.arm(row.id, row.executionId, task);
-          }
+        if (execution) {
+          armTimers(execution);
         }
       }
-      for (const { instanceId, item } of store.listMessages()) {
-        deliver(instanceId, item);
+      for (const { instanceId, item, visibleMs } of store.listMessages()) {
+        if (visibleMs > clock.nowMs()) {
+          clock.callAt(visibleMs, () => !isStopped && deliver(instanceId, item));
+        } else {
+          deliver(instanceId, item);
+        }
       }
       pool.add(store.listWork());
     },
@@ -245,6 +207,22 @@ export function createEngine(options: EngineOptions): Engine {
       executions.set(row.id, newExecution(row));
       deliver(row.id, { seq, message });
     },
+    rewind(row, reason) {
+      const message: InstanceMessage = { kind: 'rewind', reason };
+      const { instances, sent } = store.transaction(() => {
+        const rewind = rewindInstance(row, store, clock.nowMs());
+        const add = (id: string) => ({ id, seq: store.addMessage(id, message) });
+        return { instances: rewind.instances, sent: rewind.leaves.map(add) };
+      });
+      for (const execution of instances.map(getExecution)) {
+        if (execution) {
+          armTimers(execution);
+        }
+      }
+      for (const { id, seq } of sent) {
+        deliver(id, { seq, message });
+      }
+    },
     find,
     remove(id) {
       executions.delete(id);
@@ -259,26 +237,22 @@ export function createEngine(options: EngineOptions): Engine {
       const grace = new Promise<boolean>((resolve) => {
         handle = setTimeout(() => resolve(false), graceMs);
       });
-      const idle = Promise.all([pool.whenIdle(), ...turning.values()]).then(() => true);
+      const turns = [...turning.values()].map(({ done }) => done);
+      const idle = Promise.all([pool.whenIdle(), ...turns]).then(() => true);
       const isDone = await Promise.race([idle, grace]);
       clearTimeout(handle);
       pool.abandon();
+      visibility.stop();
       turning.clear();
       return isDone;
     },
     failWorker(exitCode) {
-      const reason = `The language worker process exited: node exited with code ${exitCode} (0x${exitCode.toString(16).toUpperCase()})`;
+      const reason = describeWorkerDeath(exitCode);
       log('critical', reason);
       pool.failRunning(reason);
-      for (const execution of [...turning.keys()]) {
+      for (const [execution, { draft }] of [...turning]) {
         turning.delete(execution);
-        const output = `Orchestrator function '${execution.row.name}' failed: ${reason}`;
-        finishTurn(createTurnDraft(execution, clock), {
-          kind: 'finished',
-          status: 'Failed',
-          output: JSON.stringify(output),
-          details: '',
-        });
+        finishTurn(draft, endDeadTurn(draft, reason));
       }
     },
     isIdle: () =>

@@ -20,6 +20,7 @@ export const EVENT_TYPES = {
   eventSent: 14,
   eventRaised: 15,
   continueAsNew: 16,
+  generic: 17,
   executionSuspended: 19,
   executionResumed: 20,
 } as const;
@@ -52,6 +53,7 @@ const NAMES: Record<EventType, string> = {
   14: 'EventSent',
   15: 'EventRaised',
   16: 'ContinueAsNew',
+  17: 'GenericEvent',
   19: 'ExecutionSuspended',
   20: 'ExecutionResumed',
 };

@@ -91,6 +91,12 @@ export interface Schedule {
   name: string;
   version: string;
   childId: string;
+  /**
+   * What a rewind made of it. `rewound`: the history no longer says that it was scheduled, so the replay schedules
+   * anew whatever stands in its place. `orphaned`: a timer between two attempts whose attempts are rewound; the
+   * history holds it, the replay does not come to it.
+   */
+  fate?: 'rewound' | 'orphaned';
 }
 
 /** Something that an instance is told. Those with an execution id are dropped when the execution is over. */
@@ -102,12 +108,21 @@ export type InstanceMessage =
   | { kind: 'event'; name: string; input: string }
   | { kind: 'terminate'; reason: string }
   | { kind: 'suspend'; reason: string }
-  | { kind: 'resume'; reason: string };
+  | { kind: 'resume'; reason: string }
+  | { kind: 'rewind'; reason: string };
 
 /** A message in the inbox; `seq` is null for a fired timer, which its open task makes durable. */
 export interface InboxItem {
   seq: number | null;
   message: InstanceMessage;
+}
+
+/** A message as the store holds it. */
+export interface StoredMessage {
+  instanceId: string;
+  item: InboxItem;
+  /** Not to be delivered before this instant: a host that is gone had taken it. */
+  visibleMs: number;
 }
 
 /** An activity that is to be run. */

@@ -18,7 +18,7 @@ function parseOrNull(text: string | null): unknown {
 }
 
 /** Scheduling events are folded into their outcomes, and turns are left out. */
-const LISTED = new Set([0, 1, 3, 5, 6, 8, 9, 11, 14, 15, 19, 20]);
+const LISTED = new Set([0, 1, 3, 5, 6, 8, 9, 11, 14, 15, 17, 19, 20]);
 
 function toHistoryEvents(events: HistoryEvent[], showOutput: boolean): Record<string, unknown>[] {
   const scheduled = new Map<number, HistoryEvent>();

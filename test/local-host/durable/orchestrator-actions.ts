@@ -103,7 +103,7 @@ export function flattenActions(actions: readonly Action[]): ActionList {
   return list;
 }
 
-export function describeAction(action: Action): string {
+function describeAction(action: Action): string {
   if (action.functionName !== undefined) {
     return `call of '${action.functionName}'`;
   }

@@ -10,7 +10,7 @@ import type { RuntimeStatus } from './instance-model.ts';
 import { type ActionList, OrchestratorMisuse } from './orchestrator-actions.ts';
 import { type SchedulingContext, scheduleActions } from './schedule-actions.ts';
 import { takeControl, takeMessages } from './take-messages.ts';
-import { addEvent, type TurnDraft } from './turn-draft.ts';
+import { addEvent, discardDecisions, type TurnDraft } from './turn-draft.ts';
 
 export interface TurnContext {
   scheduling: SchedulingContext;
@@ -79,8 +79,7 @@ function failTurn(draft: TurnDraft, error: unknown, log: HostLog): TurnEnd {
   const { row } = draft.execution;
   const source = { function: row.name, instanceId: row.id };
   // What was scheduled before the failure was found must not start.
-  draft.calls = [];
-  draft.decisions = [];
+  discardDecisions(draft);
   if (error instanceof NonDeterminismError) {
     log('error', error.message, source);
     return failed(error.message);

@@ -1,6 +1,6 @@
 import { checkDeterminism } from './determinism.ts';
 import { createGate } from './gate-actions.ts';
-import type { CallTarget, RetryState } from './instance-model.ts';
+import type { CallTarget, RetryState, Schedule } from './instance-model.ts';
 import {
   ACTION_TYPES,
   type Action,
@@ -67,9 +67,13 @@ function toTarget(action: Action, context: SchedulingContext): CallTarget {
   };
 }
 
-function scheduleCall(draft: TurnDraft, action: Action, context: SchedulingContext): void {
+function scheduleCall(
+  draft: TurnDraft,
+  action: Action,
+  id: number,
+  context: SchedulingContext,
+): Schedule {
   const target = toTarget(action, context);
-  const id = takeTaskId(draft);
   if (target.kind === 'sub') {
     const childId = childIdOf(draft, target, id);
     const isTaken =
@@ -89,25 +93,52 @@ function scheduleCall(draft: TurnDraft, action: Action, context: SchedulingConte
     ? { options: action.retryOptions, attempt: 1, firstId: id }
     : null;
   openCall(draft, id, target, retry);
-  draft.schedules.push({
+  return {
     id,
     kind: target.kind,
     name: target.name,
     version: target.kind === 'sub' ? target.version : '',
     childId: target.kind === 'sub' ? childIdOf(draft, target, id) : '',
-  });
+  };
 }
 
-function scheduleTimer(draft: TurnDraft, action: Action, scheduleIndex: number): void {
+function scheduleTimer(
+  draft: TurnDraft,
+  action: Action,
+  id: number,
+  scheduleIndex: number,
+): Schedule {
   const fireAtMs = new Date(action.fireAt ?? Number.NaN).getTime();
   if (Number.isNaN(fireAtMs)) {
     throw new OrchestratorMisuse('createTimer was given an invalid date');
   }
-  const id = takeTaskId(draft);
   if (!action.isCanceled) {
     openTimer(draft, { kind: 'timer', id, fireAtMs, scheduleIndex });
   }
-  draft.schedules.push({ id, kind: 'timer', name: '', version: '', childId: '' });
+  return { id, kind: 'timer', name: '', version: '', childId: '' };
+}
+
+/** Schedules the action at `index`: a new one, or one in the place of a rewound one, whose number it takes over. */
+function schedule(
+  draft: TurnDraft,
+  action: Action,
+  index: number,
+  context: SchedulingContext,
+): void {
+  checkNewAction(action);
+  const { schedules } = draft.execution;
+  const rewound = schedules[index];
+  const id = rewound?.id ?? takeTaskId(draft);
+  const scheduled =
+    action.actionType === ACTION_TYPES.createTimer
+      ? scheduleTimer(draft, action, id, index)
+      : scheduleCall(draft, action, id, context);
+  if (rewound) {
+    schedules[index] = scheduled;
+    draft.rescheduled.push(scheduled);
+  } else {
+    draft.schedules.push(scheduled);
+  }
 }
 
 function closeCancelledTimers(draft: TurnDraft, numbered: readonly Action[]): void {
@@ -139,13 +170,8 @@ export function scheduleActions(
     const end = list.ends[position] ?? index;
     for (; index < end; index += 1) {
       const numbered = list.numbered[index];
-      if (numbered && index >= known) {
-        checkNewAction(numbered);
-        if (numbered.actionType === ACTION_TYPES.createTimer) {
-          scheduleTimer(draft, numbered, index);
-        } else {
-          scheduleCall(draft, numbered, context);
-        }
+      if (numbered && (index >= known || execution.schedules[index]?.fate === 'rewound')) {
+        schedule(draft, numbered, index, context);
       }
     }
     if (!gate.hasEnded(action)) {

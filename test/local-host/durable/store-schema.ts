@@ -1,5 +1,5 @@
 /** Bumped when the tables change; a state file of another version is refused. */
-export const STORE_VERSION = 1;
+export const STORE_VERSION = 2;
 
 export const STORE_SCHEMA = `
 create table if not exists meta (key text primary key, value text not null) without rowid;
@@ -26,7 +26,8 @@ create table if not exists open_tasks (
 create table if not exists inbox (
   seq integer primary key autoincrement,
   instance_id text not null,
-  message text not null
+  message text not null,
+  visible_ms integer not null default 0
 );
 create table if not exists work (
   seq integer primary key autoincrement,

@@ -1,12 +1,12 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { HistoryEvent } from './history-events.ts';
 import type {
-  InboxItem,
   InstanceMessage,
   InstanceRow,
   OpenTask,
   RuntimeStatus,
   Schedule,
+  StoredMessage,
   WorkItem,
 } from './instance-model.ts';
 import { STORE_SCHEMA, STORE_VERSION } from './store-schema.ts';
@@ -28,6 +28,8 @@ export interface Store {
   /** Removes history and open tasks, not the instance nor its messages. */
   clearExecution(id: string): void;
   appendTurn(id: string, turn: number, events: HistoryEvent[], schedules: Schedule[]): void;
+  /** Writes a turn that exists anew. */
+  replaceTurn(id: string, turn: number, events: HistoryEvent[], schedules: Schedule[]): void;
   readTurns(id: string): { events: HistoryEvent[]; schedules: Schedule[] }[];
   putOpenTask(id: string, task: OpenTask): void;
   deleteOpenTask(id: string, taskId: number): void;
@@ -35,7 +37,8 @@ export interface Store {
   /** Returns the sequence number of the message. */
   addMessage(id: string, message: InstanceMessage): number;
   deleteMessage(seq: number): void;
-  listMessages(): { instanceId: string; item: InboxItem }[];
+  hideMessage(seq: number, visibleMs: number): void;
+  listMessages(): StoredMessage[];
   addWork(item: Omit<WorkItem, 'seq'>): WorkItem;
   deleteWork(seq: number): void;
   hideWork(seq: number, visibleMs: number): void;
@@ -142,6 +145,15 @@ export function openStore(file: string): Store {
         JSON.stringify(schedules),
       );
     },
+    replaceTurn: (id, turn, events, schedules) => {
+      run(
+        'update history set events = ?, schedules = ? where instance_id = ? and turn = ?',
+        JSON.stringify(events),
+        JSON.stringify(schedules),
+        id,
+        turn,
+      );
+    },
     readTurns: (id) =>
       all('select events, schedules from history where instance_id = ? order by turn', id).map(
         (row) => ({
@@ -169,9 +181,13 @@ export function openStore(file: string): Store {
     deleteMessage: (seq) => {
       run('delete from inbox where seq = ?', seq);
     },
+    hideMessage: (seq, visibleMs) => {
+      run('update inbox set visible_ms = ? where seq = ?', visibleMs, seq);
+    },
     listMessages: () =>
-      all('select seq, instance_id, message from inbox order by seq').map((row) => ({
+      all('select * from inbox order by seq').map((row) => ({
         instanceId: text(row, 'instance_id'),
+        visibleMs: integer(row, 'visible_ms'),
         item: {
           seq: integer(row, 'seq'),
           message: JSON.parse(text(row, 'message')) as InstanceMessage,

@@ -144,6 +144,12 @@ export function takeMessages(draft: TurnDraft): boolean {
     if (!message || isControl(message)) {
       return mustCall;
     }
+    if (message.kind === 'rewind') {
+      consume(draft, 0);
+      mustCall = true;
+      addEvent(draft, EVENT_TYPES.generic, { Data: message.reason });
+      continue;
+    }
     if (message.kind === 'start' || message.kind === 'event') {
       consume(draft, 0);
       mustCall = true;

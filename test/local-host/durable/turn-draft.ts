@@ -17,6 +17,8 @@ export interface TurnDraft {
   /** Events that schedule something: they stand behind all others of the turn. */
   decisions: HistoryEvent[];
   schedules: Schedule[];
+  /** Those that take the place of rewound ones. */
+  rescheduled: Schedule[];
   opened: Map<number, OpenTask>;
   closed: number[];
   calls: Call[];
@@ -33,6 +35,7 @@ export function createTurnDraft(execution: Execution, clock: HostClock): TurnDra
     events: [],
     decisions: [],
     schedules: [],
+    rescheduled: [],
     opened: new Map(),
     closed: [],
     calls: [],
@@ -64,7 +67,7 @@ export function takeTaskId(draft: TurnDraft): number {
   return id;
 }
 
-export function openTask(draft: TurnDraft, task: OpenTask): void {
+function openTask(draft: TurnDraft, task: OpenTask): void {
   draft.execution.openTasks.set(task.id, task);
   draft.opened.set(task.id, task);
 }
@@ -74,6 +77,18 @@ export function closeTask(draft: TurnDraft, id: number): void {
   if (!draft.opened.delete(id)) {
     draft.closed.push(id);
   }
+}
+
+/** Takes back whatever the turn would schedule: it has failed. */
+export function discardDecisions(draft: TurnDraft): void {
+  for (const id of draft.opened.keys()) {
+    draft.execution.openTasks.delete(id);
+  }
+  draft.opened.clear();
+  draft.calls = [];
+  draft.decisions = [];
+  draft.schedules = [];
+  draft.rescheduled = [];
 }
 
 /** The instance id of the child that `target` starts as task `id`. */

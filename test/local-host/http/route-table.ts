@@ -36,7 +36,8 @@ function toRoute(fn: AppFunction, routePrefix: string): HttpRoute {
   const { route, methods, authLevel } = fn.trigger;
   const written = typeof route === 'string' && route !== '' ? route : fn.name;
   const relative = written.replace(/^\/+/, '');
-  if (/^(admin|runtime)(\/|$)/i.test(relative)) {
+  // The genuine host compares the beginning of the text, not of segments: `administration` is refused as well.
+  if (/^(admin|runtime)/i.test(relative)) {
     throw new Error(
       `The specified route conflicts with one or more built in routes: routes must not start with "admin" or "runtime", got "${written}"`,
     );

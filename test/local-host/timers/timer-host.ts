@@ -6,6 +6,7 @@ import type { TypedData } from '../core/worker-protocol.ts';
 import type { Store } from '../durable/store.ts';
 import type { HostClock } from '../host-clock.ts';
 import type { HostLog } from '../host-log.ts';
+import { createListenerLock } from './listener-lock.ts';
 import { parseSchedule, type Schedule } from './ncrontab.ts';
 
 export interface TimerHostOptions {
@@ -18,6 +19,8 @@ export interface TimerHostOptions {
   clientData: TypedData;
   /** False: schedules never fire by themselves, only `runNow` does. */
   runsSchedules: boolean;
+  /** How long the timer functions of a killed host stay locked, in ms; 0: not at all. */
+  listenerLockPeriodMs: number;
 }
 
 export interface TimerFunction {
@@ -74,6 +77,7 @@ function readTimers(options: TimerHostOptions): Pick<TimerHost, 'timers' | 'erro
 export function createTimerHost(options: TimerHostOptions): TimerHost {
   const { clock, log, store } = options;
   const { timers, errors } = readTimers(options);
+  const lock = createListenerLock(store, clock, options.listenerLockPeriodMs);
   const cancels = new Map<TimerFunction, () => void>();
   const chains = new Map<TimerFunction, Promise<void>>();
   let running = 0;
@@ -164,9 +168,7 @@ export function createTimerHost(options: TimerHostOptions): TimerHost {
     errors,
     start() {
       if (options.runsSchedules) {
-        for (const timer of timers) {
-          begin(timer);
-        }
+        lock.acquire(() => timers.forEach(begin));
       }
     },
     runNow(name) {
@@ -178,6 +180,7 @@ export function createTimerHost(options: TimerHostOptions): TimerHost {
     },
     stop() {
       isStopped = true;
+      lock.release();
       for (const cancel of cancels.values()) {
         cancel();
       }

@@ -1,0 +1,3 @@
+import type { EventSink } from '../../lib/events.ts';
+
+export const silentEvents: EventSink = { emit: () => undefined };

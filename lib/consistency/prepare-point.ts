@@ -11,6 +11,7 @@ import { PRIMARY_COPY } from '../catalog/point-copy.ts';
 import type { RestorePoint } from '../catalog/restore-point.ts';
 import { done, type Outcome, refused } from '../outcome.ts';
 import type { ConsistencyPorts } from './consistency-ports.ts';
+import { failPoint } from './fail-point.ts';
 import { refuseVm } from './refuse-vm.ts';
 
 export interface PreparePointInput {
@@ -37,10 +38,23 @@ const LOCK_MS = 30 * 60_000;
  * Reads the VM, refuses what cannot succeed, takes the VM's lock and writes the point's row with the
  * configuration as it is now. May be repeated: a run has one point, whose id follows from the run's.
  *
- * Refuses with `RunIdInvalid`, `VmNotFound`, `VmReplaced`, `VmLocked`, `PointNotPreparing` and what
- * `refuseVm` names.
+ * Refuses with `RunIdInvalid`, `VmNotFound`, `VmReplaced`, `VmLocked`, `PointNotPreparing`, what
+ * `refuseVm` names, and `RunEnded`: an execution that outlives its run leaves neither lock nor point.
  */
 export async function preparePoint(
+  ports: ConsistencyPorts,
+  input: PreparePointInput,
+): Promise<Outcome<PreparedPoint>> {
+  const prepared = await lockAndPrepare(ports, input);
+  const { runId } = input;
+  const run = vmKeyOfRun(runId) === undefined ? undefined : await ports.catalog.getRun(runId);
+  if (run === undefined || run.state === 'running') return prepared;
+  const ended = refused('RunEnded', `Run ${runId} has ended: nothing is prepared for it.`, runId);
+  await failPoint(ports, { runId, errorCode: ended.errorCode, message: ended.message });
+  return ended;
+}
+
+async function lockAndPrepare(
   ports: ConsistencyPorts,
   { runId, vmId, requested, targets }: PreparePointInput,
 ): Promise<Outcome<PreparedPoint>> {

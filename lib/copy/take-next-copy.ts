@@ -1,7 +1,7 @@
 import type { PointCopy } from '../catalog/point-copy.ts';
 import { comparePointsNewestFirst } from '../catalog/point-order.ts';
 import type { RestorePoint } from '../catalog/restore-point.ts';
-import { done, type Outcome } from '../outcome.ts';
+import { done, type Outcome, type Refusal } from '../outcome.ts';
 import type { Versioned } from '../ports/catalog-store.ts';
 import { type CopyPorts, findTarget, readManifest } from './copy-ports.ts';
 import { markSealed } from './mark-sealed.ts';
@@ -20,7 +20,7 @@ export type NextCopy =
  * The oldest point of the VM that this target lacks; its copy is `copying` from here on. One run
  * works on a VM and target at a time, so a copy that is `copying` already was left by a dead run,
  * and is taken up again; should its runner live after all, the blob leases keep it out. A point whose
- * snapshots are gone is skipped.
+ * snapshots are gone is skipped. A corrupt manifest is refused once nothing else is left to copy.
  */
 export async function takeNextCopy(
   ports: CopyPorts,
@@ -34,6 +34,7 @@ export async function takeNextCopy(
     copy: targetName,
     states: ['pending', 'copying'],
   });
+  let spoiled: Refusal | undefined;
   for (const { pointId } of open.toSorted(comparePointsNewestFirst).reverse()) {
     const row = await catalog.getCopy(vmKey, pointId, targetName);
     if (row === undefined || !['pending', 'copying'].includes(row.value.state)) continue;
@@ -44,7 +45,11 @@ export async function takeNextCopy(
       continue;
     }
     const manifest = await readManifest(target.value, { vmKey, pointId });
-    if (!manifest.ok) return manifest;
+    if (!manifest.ok) {
+      // Somebody has to look at it, and the points after it need not wait for that.
+      spoiled ??= manifest;
+      continue;
+    }
     if (manifest.value !== undefined) {
       // The run that sealed it died before it could say so.
       await markSealed(ports, row, manifest.value);
@@ -66,7 +71,7 @@ export async function takeNextCopy(
     events.emit('CopyTaken', { runId, vmKey, pointId, target: targetName });
     return done({ pointId, disks: point.value.disks.map(({ diskKey }) => ({ diskKey })) });
   }
-  return done({ nothing: true });
+  return spoiled ?? done({ nothing: true });
 }
 
 /** The name of a snapshot without which the point can never be copied. */

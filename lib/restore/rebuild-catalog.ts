@@ -2,7 +2,7 @@ import type { Manifest } from '../catalog/manifest.ts';
 import { comparePointsNewestFirst } from '../catalog/point-order.ts';
 import type { KnownVm } from '../catalog/run.ts';
 import { manifestPath } from '../catalog/storage-layout.ts';
-import { ConflictError, MalformedDataError } from '../errors.ts';
+import { BackupError, ConflictError, MalformedDataError } from '../errors.ts';
 import { done, type Outcome, refused } from '../outcome.ts';
 import type { ManifestAddress } from '../ports/manifest-store.ts';
 import { missingBlobSnapshots } from './gather-copies.ts';
@@ -35,6 +35,8 @@ export const REBUILT_FACT = 'catalogRebuiltAtUtc';
 /** More would not fit an activity's answer; the count stays right. */
 const MOST_REPORTED = 50;
 const READERS = 8;
+/** An activity lasts at most about five minutes; what is listed by then is known the next time. */
+const TIME_BUDGET_MS = 240_000;
 
 type RebuildPorts = Pick<RestorePorts, 'catalog' | 'targets' | 'clock' | 'events'>;
 type Listing = 'known' | 'added' | NotListed;
@@ -111,9 +113,17 @@ const listManifest = async (
   return 'added';
 };
 
+const incomplete = (target: RestoreTarget): BackupError =>
+  new BackupError(
+    'RebuildIncomplete',
+    `Replica '${target.name}' has more manifests than could be read at once; the next rebuild goes on.`,
+    { target: target.name },
+  );
+
 const rebuildFrom = async (
   ports: RebuildPorts,
   target: RestoreTarget,
+  endsAtMs: number,
 ): Promise<readonly Listing[]> => {
   const copies = await ports.catalog.listCopies({ copy: target.name });
   const known = new Set(copies.map((copy) => `${copy.vmKey}/${copy.pointId}`));
@@ -129,9 +139,9 @@ const rebuildFrom = async (
   const read = async (): Promise<void> => {
     for (let addresses = vms.pop(); addresses !== undefined; addresses = vms.pop()) {
       for (const address of addresses.sort(comparePointsNewestFirst)) {
-        const listing = known.has(`${address.vmKey}/${address.pointId}`)
-          ? 'known'
-          : await listManifest(ports, target, address);
+        const isKnown = known.has(`${address.vmKey}/${address.pointId}`);
+        if (!isKnown && ports.clock.monotonicMs() >= endsAtMs) throw incomplete(target);
+        const listing = isKnown ? 'known' : await listManifest(ports, target, address);
         if (listing !== undefined) listings.push(listing);
       }
     }
@@ -143,13 +153,14 @@ const rebuildFrom = async (
 /**
  * Fills the catalog from the manifests in the replica containers. Lists only points whose blob
  * snapshots all exist; what it cannot list is reported, never fatal. May be repeated: rows that exist
- * are left as they are.
+ * are left as they are. Throws `RebuildIncomplete` when its time is up; called again, it goes on.
  */
 export const rebuildCatalog = async (
   ports: RebuildPorts,
   input: RebuildCatalogInput,
 ): Promise<Outcome<RebuiltCatalog>> => {
   const names = input.target === undefined ? ports.targets.names : [input.target];
+  const endsAtMs = ports.clock.monotonicMs() + TIME_BUDGET_MS;
   const listings: Listing[] = [];
   for (const name of names) {
     const target = ports.targets.find(name);
@@ -160,7 +171,7 @@ export const rebuildCatalog = async (
         'target',
       );
     }
-    listings.push(...(await rebuildFrom(ports, target)));
+    listings.push(...(await rebuildFrom(ports, target, endsAtMs)));
   }
   const notListed = listings.filter((one): one is NotListed => typeof one === 'object');
   for (const one of notListed) ports.events.emit('PointNotListed', { ...one });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FaultAction, FaultMatch } from '../local-azure/front/faults.ts';
 import { DEPLOYMENT } from '../world/app-settings.ts';
+import { LOST, withFault } from './planted-fault.ts';
 import { brokenPromises, readPoints } from './promises.ts';
-import { BASELINE, copyReaches, protect, type SmallWorld, startSmallWorld } from './small-world.ts';
+import { BASELINE, protect, type SmallWorld, startSmallWorld } from './small-world.ts';
 
-/** One fault each, at the moments where an answer that is lost could be taken for work not done. */
+/** Faults while a point is made: one fault each, above all an answer that is lost, which could be taken for work not done. */
 
 let small: SmallWorld;
-const restoredVmIds: string[] = [];
 beforeAll(async () => {
   small = await startSmallWorld();
 });
@@ -21,33 +21,10 @@ const noPromiseIsBroken = async (cleanWithinMs: number | 'later' = 'later'): Pro
     await brokenPromises(small.world, small.app, {
       vms: [small.vm],
       baseline: BASELINE,
-      restoredVmIds,
       cleanWithinMs,
     }),
   ).toEqual([]);
 };
-
-/** Plants the fault, does the work, and makes sure that the fault was met. */
-async function withFault<T>(
-  match: FaultMatch,
-  action: FaultAction,
-  work: () => Promise<T>,
-): Promise<T> {
-  const { id } = await small.world.azure.control.addFault(match, action);
-  const result = await work();
-  const fault = (await small.world.azure.control.faults()).find((one) => one.id === id);
-  await small.world.azure.control.clearFaults();
-  expect(fault?.hits).toBeGreaterThan(0);
-  return result;
-}
-
-const protectAndCopy = async (): Promise<void> => {
-  const run = await protect(small.app, small.vm.vmId, { targets: [DEPLOYMENT.target] });
-  expect(run).toMatchObject({ state: 'succeeded' });
-  await copyReaches(small.app, run.pointId ?? '', ['sealed'], 90_000);
-};
-
-const LOST = { resetAfter: true } as const;
 
 describe('an answer that is lost while a point is made', () => {
   it.each<[string, FaultMatch, FaultAction]>([
@@ -72,7 +49,9 @@ describe('an answer that is lost while a point is made', () => {
       LOST,
     ],
   ])('makes one point after the answer is lost of %s', async (_what, match, action) => {
-    const run = await withFault(match, action, () => protect(small.app, small.vm.vmId));
+    const run = await withFault(small.world, match, action, () =>
+      protect(small.app, small.vm.vmId),
+    );
 
     expect(run).toMatchObject({ state: 'succeeded' });
     const point = (await readPoints(small.app)).find(({ pointId }) => pointId === run.pointId);
@@ -109,6 +88,7 @@ describe('a point that cannot be recorded', () => {
   it('fails, and its snapshots go', async () => {
     // Four tries of the activity, three of the client each.
     const run = await withFault(
+      small.world,
       { service: 'table', method: 'PUT', pathPattern: '/LockstepPoints', count: 12 },
       { status: 500 },
       () => protect(small.app, small.vm.vmId, { targets: [DEPLOYMENT.target] }),
@@ -122,91 +102,9 @@ describe('a point that cannot be recorded', () => {
   });
 });
 
-describe('an answer that is lost while a point is copied', () => {
-  it.each<[string, FaultMatch, FaultAction]>([
-    [
-      'the platform throttles the access to a snapshot',
-      { service: 'arm', method: 'POST', pathPattern: '/beginGetAccess', count: 3 },
-      { status: 429, headers: { 'Retry-After': '1' } },
-    ],
-    [
-      'the answer to the access is lost',
-      { service: 'arm', method: 'POST', pathPattern: '/beginGetAccess', count: 2 },
-      LOST,
-    ],
-    [
-      'the manifest’s answer is lost',
-      { service: 'blob', method: 'PUT', pathPattern: '/points/[^/]+\\.json' },
-      LOST,
-    ],
-    [
-      'the seal’s answer is lost',
-      { service: 'blob', method: 'PUT', pathPattern: '\\.vhd.*comp=snapshot', count: 2 },
-      LOST,
-    ],
-    [
-      'the lease’s answer is lost',
-      { service: 'blob', method: 'PUT', pathPattern: '\\.vhd.*comp=lease', count: 2 },
-      LOST,
-    ],
-    [
-      'a page’s answer is lost',
-      { service: 'blob', operation: 'Put Page From URL', nth: 2, count: 3 },
-      LOST,
-    ],
-    [
-      'the end of the access is lost',
-      { service: 'arm', method: 'POST', pathPattern: '/endGetAccess' },
-      LOST,
-    ],
-  ])('seals the replica although %s', async (_what, match, action) => {
-    await withFault(match, action, protectAndCopy);
-    await noPromiseIsBroken();
-  });
-});
-
-describe('an answer that is lost while a VM is restored', () => {
-  it.each<[string, FaultMatch, FaultAction]>([
-    ['disk', { service: 'arm', method: 'PUT', pathPattern: '/disks/', nth: 2, count: 2 }, LOST],
-    [
-      'network interface',
-      { service: 'arm', method: 'PUT', pathPattern: '/networkInterfaces/' },
-      LOST,
-    ],
-    ['VM', { service: 'arm', method: 'PUT', pathPattern: '/virtualMachines/' }, LOST],
-    [
-      'tag',
-      {
-        service: 'arm',
-        pathPattern: '/(tags/default|virtualMachines/lost-[^?]*\\?)',
-        method: 'PATCH',
-        count: 2,
-      },
-      LOST,
-    ],
-  ])('makes the VM once although the answer of its %s is lost', async (what, match, action) => {
-    const [point] = (await readPoints(small.app)).filter((one) => one.state === 'recorded');
-    const vmName = `lost-${what.replace(' ', '-').toLowerCase()}`;
-    const run = await withFault(match, action, async () => {
-      const started = await small.app.call('POST', '/api/restores', {
-        pointId: point?.pointId,
-        mode: 'newVm',
-        source: 'primary',
-        overrides: { vmName },
-      });
-      expect(started).toMatchObject({ status: 202 });
-      return small.app.finishRun(started.headers.get('location') ?? '');
-    });
-
-    expect(run).toMatchObject({ state: 'succeeded' });
-    restoredVmIds.push(String(run.result?.['vmId']));
-    await noPromiseIsBroken();
-  });
-});
-
 describe('after all of that', () => {
   it('leaves nothing behind, and makes a point as if nothing had been', async () => {
-    await protectAndCopy();
+    expect(await protect(small.app, small.vm.vmId)).toMatchObject({ state: 'succeeded' });
     await noPromiseIsBroken(150_000);
   });
 });

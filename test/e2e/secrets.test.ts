@@ -5,6 +5,7 @@ import type { FaultAction, FaultMatch } from '../local-azure/front/faults.ts';
 import { DEPLOYMENT } from '../world/app-settings.ts';
 import { until } from '../world/lockstep-api.ts';
 import { blobService } from '../world/start-world.ts';
+import { withFault } from './planted-fault.ts';
 import { brokenPromises } from './promises.ts';
 import { BASELINE, copyReaches, protect, type SmallWorld, startSmallWorld } from './small-world.ts';
 
@@ -25,19 +26,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await small?.world.stop();
 });
-
-async function withFault<T>(
-  match: FaultMatch,
-  action: FaultAction,
-  work: () => Promise<T>,
-): Promise<T> {
-  await small.world.azure.control.addFault(match, action);
-  const result = await work();
-  const hits = (await small.world.azure.control.faults()).reduce((sum, one) => sum + one.hits, 0);
-  await small.world.azure.control.clearFaults();
-  expect(hits).toBeGreaterThan(0);
-  return result;
-}
 
 const protectAndKeepAnswer = async () => {
   const run = await protect(small.app, small.vm.vmId, { targets: [DEPLOYMENT.target] });
@@ -101,7 +89,7 @@ describe('after runs of every kind, and failures of every kind', () => {
       quoting(400, 'InvalidParameter'),
     ],
   ])('fails a protect run when %s', async (_what, match, action) => {
-    const state = await withFault(match, action(), async () => {
+    const state = await withFault(small.world, match, action(), async () => {
       const started = await small.app.call('POST', '/api/points', {
         vmId: small.vm.vmId,
         targets: [],
@@ -127,7 +115,7 @@ describe('after runs of every kind, and failures of every kind', () => {
       quoting(403, 'CannotVerifyCopySource'),
     ],
   ])('puts a copy off, or finds another way, when %s', async (_what, match, action) => {
-    await withFault(match, action(), async () => {
+    await withFault(small.world, match, action(), async () => {
       const run = await protectAndKeepAnswer();
       await until(
         'the copy met the fault',
@@ -147,6 +135,7 @@ describe('after runs of every kind, and failures of every kind', () => {
 
   it('undoes a restore whose disk is refused', async () => {
     const state = await withFault(
+      small.world,
       { service: 'arm', method: 'PUT', pathPattern: '/disks/', count: 0 },
       quoting(400, 'InvalidParameter')(),
       () => restoreFrom('replica', 'undone-1'),

@@ -23,8 +23,8 @@ describe('keys', () => {
     ['/api/locked?code=wrong', 401, ''],
     ['/api/locked?code=the-key', 200, 'locked'],
     ['/api/locked?code=the-master', 200, 'locked'],
-    ['/api/adminOnly?code=the-key', 401, ''],
-    ['/api/adminOnly?code=the-master', 200, 'admin'],
+    ['/api/masterOnly?code=the-key', 401, ''],
+    ['/api/masterOnly?code=the-master', 200, 'admin'],
   ])('%s answers %i', async (path, status, text) => {
     expect(await get(path)).toEqual({ status, text });
   });

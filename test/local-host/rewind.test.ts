@@ -1,14 +1,19 @@
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type FixtureHost, readNotes, type StatusBody, startFixture } from './fixture-host.ts';
+import {
+  type FixtureHost,
+  poll,
+  readNotes,
+  type StatusBody,
+  startFixture,
+  startNotingFixture,
+} from './fixture-host.ts';
+import { createHostClock } from './host-clock.ts';
 
 let host: FixtureHost;
 let notes: string;
 
 beforeEach(async () => {
-  host = await startFixture('durable');
-  notes = join(host.dir, 'notes.txt');
-  vi.stubEnv('FIXTURE_NOTES', notes);
+  ({ host, notes } = await startNotingFixture());
 });
 
 afterEach(async () => {
@@ -106,21 +111,6 @@ describe('rewind', () => {
     expect((await rewind(id)).runtimeStatus).toBe('Completed');
   });
 
-  it('keeps waiting for a child that runs on', async () => {
-    const id = await host.begin('childThenBroken', {});
-    await host.client('raiseEvent', id, 'before', {});
-    await host.until(id, ({ runtimeStatus }) => runtimeStatus === 'Running');
-    await vi.waitUntil(() => host.isIdle());
-    vi.stubEnv('FIXTURE_CHANGE', 'less');
-    await host.client('raiseEvent', id, 'after', {});
-    expect((await host.finished(id)).runtimeStatus).toBe('Failed');
-    vi.stubEnv('FIXTURE_CHANGE', undefined);
-    await host.client('rewind', id, 'mended');
-    await host.until(id, ({ runtimeStatus }) => runtimeStatus === 'Running');
-    await host.client('raiseEvent', `${id}-child`, 'never', {});
-    expect((await host.finished(id)).runtimeStatus).toBe('Completed');
-  });
-
   it('survives a restart of the host', async () => {
     const { instanceId } = await host.run('fansOutFlaky', { failures: 1 });
     await host.client('rewind', instanceId, 'mended');
@@ -129,6 +119,65 @@ describe('rewind', () => {
     expect((await second.finished(instanceId)).output).toMatchObject({ last: { last: true } });
     await second.dispose();
   });
+});
+
+/** An instance that has failed while a task was outstanding; its code is mended. */
+async function failWithOutstanding(on: FixtureHost, what: string, ms: number): Promise<string> {
+  const id = await on.begin('outstandingThenBroken', { what, ms });
+  await on.client('raiseEvent', id, 'before', {});
+  await poll('the marker', () => readNotes(notes).includes('end marker') || undefined);
+  vi.stubEnv('FIXTURE_CHANGE', 'less');
+  await on.client('raiseEvent', id, 'after', {});
+  expect((await on.finished(id)).output).toContain('Non-Deterministic');
+  vi.stubEnv('FIXTURE_CHANGE', undefined);
+  return id;
+}
+
+describe('what was outstanding at the failure', () => {
+  it('is a child that runs on, and answers', async () => {
+    const id = await failWithOutstanding(host, 'waits', 0);
+    await host.client('rewind', id, 'mended');
+    await host.client('raiseEvent', id, 'after', {});
+    await host.client('raiseEvent', `${id}-child`, 'never', {});
+    expect((await host.finished(id)).output).toEqual({ ended: true });
+  });
+
+  it('is an activity that runs on, and its outcome is taken', async () => {
+    const id = await failWithOutstanding(host, 'activity', 600);
+    await host.client('rewind', id, 'mended');
+    await host.client('raiseEvent', id, 'after', {});
+    expect((await host.finished(id)).output).toEqual({ ended: true });
+    expect(readNotes(notes).filter((line) => line === `start ${id}`)).toHaveLength(1);
+  });
+
+  it('is a timer that is not yet due, and fires', async () => {
+    const clock = createHostClock();
+    const second = await startFixture('durable', { clock });
+    const id = await failWithOutstanding(second, 'timer', 3_600_000);
+    await second.client('rewind', id, 'mended');
+    await second.client('raiseEvent', id, 'after', {});
+    clock.advance(3_600_000);
+    expect((await second.finished(id)).output).toEqual({ ended: true });
+    await second.dispose();
+  });
+
+  it.each([
+    ['an activity', 'activity', 'the activity'],
+    ['a timer', 'timer', 'timer 0'],
+  ])(
+    'is %s that has ended since: the rewind fails, as nothing would come',
+    async (_an, what, text) => {
+      const id = await failWithOutstanding(host, what, 50);
+      if (what === 'activity') {
+        await poll('its end', () => readNotes(notes).includes(`end ${id}`) || undefined);
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, 60));
+      }
+      const status = await rewind(id);
+      expect(status.runtimeStatus).toBe('Failed');
+      expect(status.output).toContain(`what ${text}`);
+    },
+  );
 });
 
 describe('what fails on Azure after a rewind fails here', () => {

@@ -123,6 +123,8 @@ describe('the death of the worker', () => {
     await beginSlowSteps(first.url, 'run', ['a'], 60_000);
     await poll('start', () => (fixture.countNotes('start a') > 0 ? true : undefined));
     first.failWorker();
+    // A call in flight would be answered with 500.
+    await poll('the death', () => fixture.log().includes('exited with code 137') || undefined);
     expect((await fixture.finished(first.url, 'run')).output).toContain('exited with code 137');
     await beginSlowSteps(first.url, 'next', ['b'], 1);
     expect((await fixture.finished(first.url, 'next')).runtimeStatus).toBe('Completed');

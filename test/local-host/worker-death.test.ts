@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type FixtureHost, poll, readNotes, startNotingFixture } from './fixture-host.ts';
+import {
+  type FixtureHost,
+  poll,
+  readNotes,
+  startFixture,
+  startNotingFixture,
+} from './fixture-host.ts';
 
 let host: FixtureHost;
 let notes: string;

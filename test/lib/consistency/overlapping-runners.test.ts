@@ -93,7 +93,10 @@ describe('two executions of one run', () => {
       const outcome = await preparePoint(ports, order).catch(() => undefined);
       expect(outcome?.ok, `call ${at}`).not.toBe(true);
       const points = await catalog.listPoints();
-      expect(points.filter((point) => point.state === 'preparing'), `call ${at}`).toEqual([]);
+      expect(
+        points.filter((point) => point.state === 'preparing'),
+        `call ${at}`,
+      ).toEqual([]);
       const lock = { vmKey, ownerRunId: 'another', expiresAtUtc: '2026-11-23T19:00:00.000Z' };
       expect(await catalog.takeLock(lock, '2026-11-23T18:15:02.000Z')).toEqual(lock);
     }

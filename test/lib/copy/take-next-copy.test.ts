@@ -118,6 +118,19 @@ describe('taking and giving back copies', () => {
     });
   });
 
+  test('a manifest that says something else holds up no other point', async () => {
+    const world = createCopyWorld();
+    const image = someImage();
+    const spoiled = await addPoint(world, [image], 0);
+    const next = await addPoint(world, [image], 1);
+    world.manifests.overwrite(spoiled, '{"formatVersion":1');
+
+    expect(await takeNextCopy(world.ports, { ...RUN, runId: runIdOf(1) })).toMatchObject({
+      ok: true,
+      value: { pointId: next.pointId },
+    });
+  });
+
   test('copies are taken oldest first, and a copy whose run died is taken up again', async () => {
     const world = createCopyWorld();
     const image = someImage();

@@ -58,6 +58,7 @@ describe('an activity that outlives its run', () => {
           // What the close-run orchestration does.
           await undoRestore(world.ports, { runId: RUN_ID });
           await markRun(world, 'failed');
+          await undoRestore(world.ports, { runId: RUN_ID });
           undoneTwice = true;
           closing = false;
         },
@@ -76,7 +77,6 @@ describe('an activity that outlives its run', () => {
         expect(at).toBeGreaterThan(20);
         break;
       }
-      await undoRestore(world.ports, { runId: RUN_ID });
       expect([...world.arm.resources.keys()], `call ${at}`).toEqual([]);
       expect([...world.scratch.blobs.keys()], `call ${at}`).toEqual([]);
     }

@@ -29,6 +29,28 @@ describe('rebuildCatalog', () => {
     expect(await world.ports.catalog.getFact(REBUILT_FACT)).toMatch(/^2026-/);
   });
 
+  it('ends in time, however many manifests there are, and goes on where it ended', async () => {
+    const world = createRestoreWorld({
+      hooks: {
+        before: async (method) => {
+          if (method === 'manifests.read') await world.ports.clock.sleep(100_000);
+        },
+      },
+    });
+    for (const sequence of [0, 1, 2, 3, 4]) await world.seal(samplePoint({}, sequence));
+
+    await expect(rebuildCatalog(world.ports, {})).rejects.toMatchObject({
+      errorCode: 'RebuildIncomplete',
+    });
+
+    expect(await world.ports.catalog.listPoints()).toHaveLength(3);
+    expect(await world.ports.catalog.getFact(REBUILT_FACT)).toBeUndefined();
+    expect(await rebuildCatalog(world.ports, {})).toMatchObject({
+      ok: true,
+      value: { points: 5, added: 2 },
+    });
+  });
+
   it('is the same a second time, and keeps what rows have learnt since', async () => {
     const world = createRestoreWorld();
     const point = samplePoint();

@@ -68,8 +68,12 @@ function findOrphan(
   );
 }
 
-/** Rewrites the history of one instance; returns its events. */
-function rewriteHistory(row: InstanceRow, failedCalls: Set<number>, store: Store): HistoryEvent[] {
+/** Rewrites the history of one instance; returns its events, and whether the replay is bound to fail. */
+function rewriteHistory(
+  row: InstanceRow,
+  failedCalls: Set<number>,
+  store: Store,
+): { events: HistoryEvent[]; isOrphaned: boolean } {
   const turns = store.readTurns(row.id).map(({ events, schedules }) => ({
     events: events.map((event) => (isCleared(event, failedCalls) ? clear(event) : event)),
     schedules: schedules
@@ -90,7 +94,7 @@ function rewriteHistory(row: InstanceRow, failedCalls: Set<number>, store: Store
     const schedules = isLast && orphan ? [...turn.schedules, orphan] : turn.schedules;
     store.replaceTurn(row.id, index, turn.events, schedules);
   }
-  return events;
+  return { events, isOrphaned: orphan !== undefined };
 }
 
 function findChild(row: InstanceRow, taskId: number, childId: string, store: Store): InstanceRow {
@@ -132,23 +136,22 @@ function checkOutstanding(row: InstanceRow, task: OpenTask, store: Store, nowMs:
 }
 
 function lastNumber(events: readonly HistoryEvent[], schedules: readonly Schedule[]): number {
-  return Math.max(
-    -1,
-    ...events.filter(({ EventType: type }) => type !== EVENT_TYPES.generic).map((e) => e.EventId),
-    ...schedules.map(({ id }) => id),
-  );
+  const last = schedules.reduce((most, { id }) => Math.max(most, id), -1);
+  return events
+    .filter(({ EventType: type }) => type !== EVENT_TYPES.generic)
+    .reduce((most, { EventId: id }) => Math.max(most, id), last);
 }
 
 function rewindOne(row: InstanceRow, store: Store, nowMs: number, rewind: Rewind): void {
-  for (const task of store.listOpenTasks(row.id)) {
-    checkOutstanding(row, task, store, nowMs);
-  }
   const before = store.readTurns(row.id).flatMap((turn) => turn.events);
   if (before.length === 0) {
     throw new RewindHangError(`the instance '${row.id}' never had a turn`);
   }
   const failures = findFailures(before);
-  const events = rewriteHistory(row, failures.calls, store);
+  const { events, isOrphaned } = rewriteHistory(row, failures.calls, store);
+  for (const task of isOrphaned ? [] : store.listOpenTasks(row.id)) {
+    checkOutstanding(row, task, store, nowMs);
+  }
   const { schedules } = loadExecution(row, store);
   Object.assign(row, {
     status: 'Pending',

@@ -36,7 +36,8 @@ function toRoute(fn: AppFunction, routePrefix: string): HttpRoute {
   const { route, methods, authLevel } = fn.trigger;
   const written = typeof route === 'string' && route !== '' ? route : fn.name;
   const relative = written.replace(/^\/+/, '');
-  // The genuine host compares the beginning of the text, not of segments: `administration` is refused as well.
+  // The genuine host compares beginnings, not segments (github.com/Azure/azure-functions-host, ScriptHost
+  // .ValidateHttpFunction): `administration` is refused as well, and so is a function of that name without a route.
   if (/^(admin|runtime)/i.test(relative)) {
     throw new Error(
       `The specified route conflicts with one or more built in routes: routes must not start with "admin" or "runtime", got "${written}"`,

@@ -88,7 +88,10 @@ function violation(file: string, specifier: string): string | undefined {
   const target = normalize(join(dirname(file), specifier));
   const to = layerOf(target);
   const sameOperation = file.split(sep)[1] === target.split(sep)[1];
-  if (from === 'functions/orchestrations' && /shared\/(services|config)\.ts$/.test(target)) {
+  if (
+    from === 'functions/orchestrations' &&
+    /shared\/(services|services-on-use|config)\.ts$/.test(target)
+  ) {
     return 'an orchestration must not reach services or settings';
   }
   if (to === from) {

@@ -4,7 +4,8 @@ import * as df from 'durable-functions';
 import { maskSecrets } from '../../lib/azure/secret-masking.ts';
 import { problemOfError, problemResponse } from './problems.ts';
 import { registerFor } from './register.ts';
-import { type InvocationServices, servicesFor } from './services.ts';
+import type { InvocationServices } from './services.ts';
+import { servicesFor } from './services-on-use.ts';
 
 /** What a handler works with. Tests hand in their own. */
 export interface HttpCall {

@@ -4,7 +4,8 @@ import type { Outcome } from '../../lib/outcome.ts';
 import { runActivity } from './activity-runner.ts';
 import type { ActivityRef } from './durable.ts';
 import { registerFor } from './register.ts';
-import { type InvocationServices, servicesFor } from './services.ts';
+import type { InvocationServices } from './services.ts';
+import { servicesFor } from './services-on-use.ts';
 
 /** An activity is an operation of the same name, called with the app's services. */
 export function registerActivity<I, T>(

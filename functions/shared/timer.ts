@@ -3,7 +3,8 @@ import type { DurableClient } from 'durable-functions';
 import * as df from 'durable-functions';
 import { maskSecrets } from '../../lib/azure/secret-masking.ts';
 import { registerFor } from './register.ts';
-import { type InvocationServices, servicesFor } from './services.ts';
+import type { InvocationServices } from './services.ts';
+import { servicesFor } from './services-on-use.ts';
 
 export type Tick = (services: InvocationServices, client: DurableClient) => Promise<void>;
 

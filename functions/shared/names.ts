@@ -65,10 +65,11 @@ export const instanceIds = {
   restore: (runId: string): string => runId,
   /**
    * Children carry the run and the point: a child with the id of a running instance would silently
-   * replace it.
+   * replace it. The point's random digits stand for it: ids have at most 100 characters, the bound
+   * of the Durable Task Scheduler.
    */
   copyDisk: (runId: string, pointId: string, diskKey: string): string =>
-    `${runId}-copy-${pointId}-${diskKey}`,
+    `${runId}-copy-${pointId.slice(-8)}-${diskKey}`,
   verifyDisk: (runId: string, diskKey: string): string => `${runId}-verify-${diskKey}`,
   closeRun: (runId: string): string => `close-${runId}`,
   rebuild: 'rebuild-catalog',

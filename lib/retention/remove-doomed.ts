@@ -45,7 +45,10 @@ export async function removeDoomed(
   ports: RemoveDoomedPorts,
 ): Promise<Outcome<{ readonly removed: number; readonly left: number }>> {
   const untilMs = ports.clock.monotonicMs() + TIME_BUDGET_MS;
-  const doomed = await ports.catalog.listDoomed();
+  // What was tried in vain before comes after what never was: it must not use up all the time.
+  const doomed = (await ports.catalog.listDoomed()).toSorted(
+    (a, b) => Number(wasTried(a)) - Number(wasTried(b)),
+  );
   let removed = 0;
   for (const phase of PHASES) {
     const queue = doomed.filter((row) => phase.includes(row.kind));
@@ -115,6 +118,7 @@ async function isKeptByPoint(
 }
 
 const LAST_TRY = ' | last try: ';
+const wasTried = ({ reason = '' }: MadeResource): boolean => reason.includes(LAST_TRY);
 
 async function keepDoomed(
   ports: RemoveDoomedPorts,

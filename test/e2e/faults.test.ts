@@ -69,7 +69,7 @@ describe('an answer that is lost while a point is made', () => {
     ['a point’s answer is lost', { method: 'PUT', pathPattern: '/LockstepPoints' }, LOST],
     ['the catalog throttles', { pathPattern: '/Lockstep(Points|Copies|Made)' }, { status: 429 }],
   ])('records the point once although for a while %s', async (_what, match, action) => {
-    const run = await withFault({ service: 'table', count: 5, ...match }, action, () =>
+    const run = await withFault(small.world, { service: 'table', count: 5, ...match }, action, () =>
       protect(small.app, small.vm.vmId, { targets: [DEPLOYMENT.target] }),
     );
 

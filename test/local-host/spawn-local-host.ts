@@ -34,7 +34,10 @@ export interface SpawnedHost {
   pid: number;
   /** Sends the signal (default SIGTERM) and waits for the end; the exit code is null after SIGKILL. */
   kill(signal?: NodeJS.Signals): Promise<number | null>;
-  /** Acts as if the worker had been killed: running activities and calls in flight fail; the host goes on. */
+  /**
+   * Acts as if the worker had been killed: running activities and calls in flight fail; the host goes on. The third
+   * time it ends, with code 1: see createCrashLimit.
+   */
   failWorker(): void;
   /** Resolves with the exit code once the process has ended by itself or was killed. */
   exited: Promise<number | null>;

@@ -58,7 +58,7 @@ export interface LocalHost {
   functions: FunctionDescription[];
   /** Functions that are lost, alone, and why. */
   errors: FunctionError[];
-  /** Acts as if the worker process had died: running activities and calls in flight fail. */
+  /** Acts as if the worker process had died: running activities and calls in flight fail. Any number of times. */
   failWorker(exitCode: number): void;
   /** Whether no turn, activity or timer function runs or waits to run. */
   isIdle(): boolean;

@@ -58,6 +58,31 @@ describe('removeDoomed', () => {
     expect(await world.catalog.listDoomed()).toHaveLength(0);
   });
 
+  it('lets what cannot be removed hold up nothing else', async () => {
+    const world = await createLockstepWorld();
+    const tried: string[] = [];
+    const ports = portsOf(world, {
+      snapshot: async ({ resourceId }) => {
+        tried.push(resourceId);
+        await world.clock.sleep(60_000);
+        return resourceId.endsWith('stuck')
+          ? { state: 'later', reason: 'locked' }
+          : { state: 'gone' };
+      },
+    });
+    for (let number = 0; number < 60; number += 1) {
+      await doomSnapshot(world, { resourceId: world.snapshots.idOf(`${number}-stuck`) });
+      await world.clock.sleep(1_000);
+    }
+    await doomSnapshot(world, { resourceId: world.snapshots.idOf('youngest') });
+
+    // As many calls as reach every row once.
+    for (let calls = 0; calls < 20; calls += 1) await removeDoomed(ports);
+
+    expect(tried.filter((id) => id.endsWith('youngest'))).toHaveLength(1);
+    expect(await world.catalog.listDoomed()).toHaveLength(60);
+  });
+
   it('keeps command and session while a guest may be frozen, and removes them later', async () => {
     const world = await failedRun({
       garble: (type: string, line: string) => (type === 'thawed' ? 'x\n' : line),

@@ -26,6 +26,9 @@ const noPromiseIsBroken = async (cleanWithinMs: number | 'later' = 'later'): Pro
   ).toEqual([]);
 };
 
+/** What the service says to the guest: first `go`, then `release`. */
+const TO_GUEST = '/guest-sessions/.*to-guest.*comp=appendblock';
+
 describe('an answer that is lost while a point is made', () => {
   it.each<[string, FaultMatch, FaultAction]>([
     [
@@ -43,6 +46,8 @@ describe('an answer that is lost while a point is made', () => {
       { service: 'arm', method: 'PUT', pathPattern: '/runCommands/' },
       LOST,
     ],
+    ['the order to freeze', { service: 'blob', method: 'PUT', pathPattern: TO_GUEST }, LOST],
+    ['the order to thaw', { service: 'blob', method: 'PUT', pathPattern: TO_GUEST, nth: 2 }, LOST],
     [
       'the look at the VM',
       { service: 'arm', method: 'GET', pathPattern: '/virtualMachines/' },

@@ -25,6 +25,14 @@ export class ThrottledError extends BackupError {
   }
 }
 
+/** A service said no for good: a missing right, a quota, a policy. `errorCode` is the service's own. */
+export class RefusedByServiceError extends BackupError {
+  constructor(errorCode: string, message: string, options?: ErrorOptions & { target?: string }) {
+    super(errorCode, message, options);
+    this.name = 'RefusedByServiceError';
+  }
+}
+
 /** Somebody else changed or holds what we wanted to write: an etag, a lease, a lock. */
 export class ConflictError extends BackupError {
   constructor(message: string, options?: ErrorOptions & { target?: string }) {

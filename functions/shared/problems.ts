@@ -1,6 +1,6 @@
 import type { HttpResponseInit } from '@azure/functions';
 import { maskSecrets } from '../../lib/azure/secret-masking.ts';
-import { BackupError, ThrottledError } from '../../lib/errors.ts';
+import { BackupError, RefusedByServiceError, ThrottledError } from '../../lib/errors.ts';
 import type { Refusal } from '../../lib/outcome.ts';
 
 /** Problem documents (RFC 9457): the only form in which the API says that something is wrong. */
@@ -120,13 +120,15 @@ export const notFoundProblem = (errorCode: string, detail: string): ProblemError
 
 /**
  * What an error means for the caller: a service that cannot be used just now is a 503 with
- * Retry-After; anything that we did not foresee is undefined, and is our own fault.
+ * Retry-After; one that refused for good (a missing right, a policy) is a 502, and asking again does
+ * not help; anything that we did not foresee is undefined, and is our own fault.
  */
 export function problemOfError(error: unknown): Problem | undefined {
   if (error instanceof ProblemError) return error.problem;
   if (!(error instanceof BackupError)) return undefined;
   const { errorCode, message } = error;
   if (errorCode === 'SettingInvalid') return { status: 503, errorCode, detail: message };
+  if (error instanceof RefusedByServiceError) return { status: 502, errorCode, detail: message };
   const retryAfterSeconds =
     error instanceof ThrottledError
       ? Math.max(1, Math.ceil(error.retryAfterMs / 1000))

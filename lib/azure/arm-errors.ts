@@ -1,4 +1,4 @@
-import { BackupError, ConflictError, ThrottledError } from '../errors.ts';
+import { BackupError, ConflictError, RefusedByServiceError, ThrottledError } from '../errors.ts';
 import { maskSecrets } from './secret-masking.ts';
 
 /**
@@ -236,7 +236,7 @@ const ofBackupError = (error: BackupError): AzureError => {
 };
 
 /**
- * The error that an adapter throws for `error`: throttling and conflicts as their own classes,
+ * The error that an adapter throws for `error`: throttling, conflicts and refusals as their own classes,
  * everything else as a `BackupError` whose `errorCode` is the service's code. `action` says what was
  * tried: `read the VM db-1`. The original is not kept as `cause`: it holds URLs and headers.
  */
@@ -249,6 +249,7 @@ export function toBackupError(error: unknown, action: string, target?: string): 
     return new ThrottledError(message, known.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS, options);
   }
   if (known.kind === 'conflict') return new ConflictError(message, options);
+  if (known.kind === 'refused') return new RefusedByServiceError(known.code, message, options);
   return new BackupError(known.code, message, options);
 }
 

@@ -50,10 +50,12 @@ export function judgeLockstep(evidence: LockstepEvidence): Verdict {
 const HELD =
   'Every file system of the VM was frozen before the first snapshot was asked for, and thawed because of our release after the last one was done.';
 
-const heldLabel = ({ hello }: LockstepEvidence): ConsistencyLabel =>
-  hello.preHooks.length > 0 && hello.preHooks.every((hook) => hook.ok)
-    ? 'application'
-    : 'fileSystem';
+/** Every hook must have succeeded, so a guest that never told how its post hooks ended earns less. */
+function heldLabel({ hello, done }: LockstepEvidence): ConsistencyLabel {
+  if (hello.preHooks.length === 0 || done === undefined) return 'fileSystem';
+  const hooks = [...hello.preHooks, ...done.postHooks];
+  return hooks.every((hook) => hook.ok) ? 'application' : 'fileSystem';
+}
 
 function doubtsOfOrder({ events, disks }: LockstepEvidence): string[] {
   const doubts: string[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createPoint } from '../../../functions/http/create-point.ts';
-import { BackupError, ThrottledError } from '../../../lib/errors.ts';
+import { BackupError, RefusedByServiceError, ThrottledError } from '../../../lib/errors.ts';
 import { SAMPLE_VM_ID, SAMPLE_VM_KEY } from '../../fakes/sample-point.ts';
 import { createHttpStand } from '../../support/http-call.ts';
 
@@ -221,6 +221,20 @@ describe('POST /api/points', () => {
 
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': retryAfter } });
     expect(JSON.stringify(answer.body)).not.toContain('sig=abc');
+  });
+
+  it('answers 502 without Retry-After when Azure refuses for good', async () => {
+    const refused = async (): Promise<never> => {
+      throw new RefusedByServiceError('AuthorizationFailed', 'may not read the VM');
+    };
+    const { call } = createHttpStand({
+      services: { directory: { listVms: refused, findVm: refused } },
+    });
+
+    const answer = await call(createPoint, { ...post, json: { vmId: SAMPLE_VM_ID } });
+
+    expect(answer).toMatchObject({ status: 502, body: { errorCode: 'AuthorizationFailed' } });
+    expect(answer.headers).not.toHaveProperty('retry-after');
   });
 
   it('keeps the text of an unforeseen error to itself, and logs it', async () => {

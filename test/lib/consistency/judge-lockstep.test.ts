@@ -97,12 +97,24 @@ describe('judgeLockstep', () => {
     expect(verdict.reasons).toHaveLength(1);
   });
 
-  it('gives application only when hooks ran and every pre hook succeeded', () => {
+  it('gives application only when hooks ran, and each one succeeded', () => {
     const hook = { name: 'pg', ok: true, exitCode: 0, ms: 5 };
-    const withHooks = (...preHooks: (typeof hook)[]) =>
-      judgeLockstep({ ...good, hello: { ...hello, preHooks } }).achieved;
-    expect(withHooks(hook)).toBe('application');
-    expect(withHooks(hook, { ...hook, ok: false, exitCode: 1 })).toBe('fileSystem');
+    const failed = { ...hook, ok: false, exitCode: 1 };
+    const withHooks = (preHooks: (typeof hook)[], postHooks?: (typeof hook)[]) => {
+      const { v, session, seq } = thawed;
+      const done = { v, session, seq: seq + 1, type: 'done', postHooks: postHooks ?? [] } as const;
+      return judgeLockstep({
+        ...good,
+        hello: { ...hello, preHooks },
+        ...(postHooks === undefined ? {} : { done }),
+      }).achieved;
+    };
+    expect(withHooks([hook], [])).toBe('application');
+    expect(withHooks([hook], [hook])).toBe('application');
+    expect(withHooks([hook, failed], [hook])).toBe('fileSystem');
+    expect(withHooks([hook], [failed])).toBe('fileSystem');
+    expect(withHooks([hook])).toBe('fileSystem');
+    expect(withHooks([], [hook])).toBe('fileSystem');
   });
 
   it('gives no high label to a guest that froze nothing', () => {

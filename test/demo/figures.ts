@@ -1,5 +1,8 @@
+import type { Comparison } from './compare-restored.ts';
+import type { LeftoverFigures, SecretFigures } from './search-leaks.ts';
+
 /** What the demo measured. Every figure is counted by the local Azure, its journal or a file system. */
-export interface Figures {
+export interface Figures extends Comparison, SecretFigures, LeftoverFigures {
   readonly points: number;
   /** Label of every point, in the order in which they were made. */
   readonly labels: readonly string[];
@@ -16,24 +19,6 @@ export interface Figures {
   readonly copyMiBPerSecond: number;
   readonly digestsCompared: number;
   readonly digestsDifferent: number;
-  readonly restoredDisks: number;
-  readonly pagesCompared: number;
-  readonly pagesDifferent: number;
-  readonly plantedPages: number;
-  readonly plantedPagesFound: number;
-  readonly fileSystemsChecked: number;
-  readonly fileSystemsDamaged: number;
-  readonly filesCompared: number;
-  readonly filesDifferent: number;
-  readonly fieldsCompared: number;
-  readonly fieldsDifferent: number;
-  readonly secretsSearched: number;
-  readonly secretsFound: number;
-  readonly plantedSecrets: number;
-  readonly plantedSecretsFound: number;
-  readonly leftovers: number;
-  readonly plantedLeftovers: number;
-  readonly plantedLeftoversFound: number;
   readonly seconds: number;
 }
 

@@ -155,6 +155,17 @@ const armBodyOf = (error: Fields): Fields => {
   return {};
 };
 
+/**
+ * What Table Storage says: `{"odata.error": {code, message: {lang, value}}}`, parsed by data-tables for
+ * single operations, and left as text in the message for pages of a list.
+ */
+const odataOf = (error: Fields): Fields => {
+  const details = fieldsOf(error['details']);
+  const texts = [fieldsOf(error['response'])['bodyAsText'], error['message']];
+  const bodies = texts.map((text) => fieldsOf(parsed(text))['odata.error']);
+  return fieldsOf(details['odataError'] ?? bodies.find((one) => one !== undefined));
+};
+
 const codeOf = (error: Fields, body: Fields): string | undefined => {
   const details = fieldsOf(error['details']);
   return (
@@ -162,7 +173,7 @@ const codeOf = (error: Fields, body: Fields): string | undefined => {
     textOf(headerOf(error, 'x-ms-error-code')) ??
     textOf(details['errorCode']) ??
     // data-tables: a single operation has no `code`, a batch has.
-    textOf(fieldsOf(details['odataError'])['code']) ??
+    textOf(odataOf(error)['code']) ??
     textOf(body['code']) ??
     textOf(body['Code']) ??
     textOf(error['code']) ??
@@ -216,6 +227,7 @@ export function coerceAzureError(error: unknown): AzureError {
   const message =
     textOf(body['message']) ??
     textOf(body['Message']) ??
+    textOf(fieldsOf(odataOf(fields)['message'])['value']) ??
     textOf(fields['message']) ??
     (typeof error === 'string' && error !== '' ? error : 'no message');
   return {
@@ -232,6 +244,7 @@ const ofBackupError = (error: BackupError): AzureError => {
   if (error instanceof ThrottledError) {
     return { kind: 'throttled', code, message, retryAfterMs: error.retryAfterMs };
   }
+  if (error instanceof RefusedByServiceError) return { kind: 'refused', code, message };
   return { kind: error instanceof ConflictError ? 'conflict' : 'transient', code, message };
 };
 

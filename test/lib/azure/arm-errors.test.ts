@@ -88,6 +88,26 @@ describe('coerceAzureError', () => {
     expect(isNotFound(error)).toBe(true);
   });
 
+  it('says what Table Storage said, also when the client left it as text', () => {
+    const body = {
+      'odata.error': { code: 'TableNotFound', message: { lang: 'en-US', value: 'No such table.' } },
+    };
+
+    const single = coerceAzureError(restError(400, body));
+    const page = coerceAzureError(
+      Object.assign(new Error(JSON.stringify(body)), { statusCode: 400 }),
+    );
+
+    expect(single).toMatchObject({ code: 'TableNotFound', message: 'No such table.' });
+    expect(page).toMatchObject({ code: 'TableNotFound', message: 'No such table.' });
+  });
+
+  it('keeps a refusal a refusal when it passes through twice', () => {
+    const once = toBackupError(arm(403, 'AuthorizationFailed'), 'read the VM db-1');
+
+    expect(coerceAzureError(once).kind).toBe('refused');
+  });
+
   it('knows a table error by its odata code', () => {
     const error = Object.assign(new Error('x'), {
       statusCode: 409,

@@ -166,14 +166,14 @@ const odataOf = (error: Fields): Fields => {
   return fieldsOf(details['odataError'] ?? bodies.find((one) => one !== undefined));
 };
 
-const codeOf = (error: Fields, body: Fields): string | undefined => {
+const codeOf = (error: Fields, body: Fields, odata: Fields): string | undefined => {
   const details = fieldsOf(error['details']);
   return (
     // HEAD answers have no body: only the header and `details.errorCode` tell.
     textOf(headerOf(error, 'x-ms-error-code')) ??
     textOf(details['errorCode']) ??
     // data-tables: a single operation has no `code`, a batch has.
-    textOf(odataOf(error)['code']) ??
+    textOf(odata['code']) ??
     textOf(body['code']) ??
     textOf(body['Code']) ??
     textOf(error['code']) ??
@@ -216,7 +216,8 @@ export function coerceAzureError(error: unknown): AzureError {
   const body = armBodyOf(fields);
   const status = fields['statusCode'];
   const statusCode = typeof status === 'number' ? status : undefined;
-  const named = codeOf(fields, body);
+  const odata = odataOf(fields);
+  const named = codeOf(fields, body, odata);
   const code = named ?? (statusCode === undefined ? 'NetworkError' : `Http${statusCode}`);
   const byCode = Object.hasOwn(KIND_OF_CODE, code) ? KIND_OF_CODE[code] : undefined;
   const throttledStatus = statusCode === 429;
@@ -227,7 +228,7 @@ export function coerceAzureError(error: unknown): AzureError {
   const message =
     textOf(body['message']) ??
     textOf(body['Message']) ??
-    textOf(fieldsOf(odataOf(fields)['message'])['value']) ??
+    textOf(fieldsOf(odata['message'])['value']) ??
     textOf(fields['message']) ??
     (typeof error === 'string' && error !== '' ? error : 'no message');
   return {

@@ -11,9 +11,6 @@ export interface ChangedRange extends ByteRange {
 
 export const lengthOf = (range: ByteRange): number => range.end - range.start;
 
-export const totalLengthOf = (ranges: readonly ByteRange[]): number =>
-  ranges.reduce((sum, range) => sum + lengthOf(range), 0);
-
 /** The same bytes as ascending ranges that neither overlap nor touch; empty ones are dropped. */
 export const normalizeRanges = (ranges: readonly ByteRange[]): ByteRange[] =>
   mergeOverGaps(ranges, 0);
@@ -101,14 +98,4 @@ export const splitRange = (range: ByteRange, maxBytes: number, unitBytes: number
     start = end;
   }
   return parts;
-};
-
-/** `[0, sizeBytes)` in windows of `windowBytes`, from the one that `fromOffset` lies in. */
-export const windowsOf = (sizeBytes: number, windowBytes: number, fromOffset = 0): ByteRange[] => {
-  const windows: ByteRange[] = [];
-  const first = Math.floor(fromOffset / windowBytes) * windowBytes;
-  for (let start = first; start < sizeBytes; start += windowBytes) {
-    windows.push({ start, end: Math.min(start + windowBytes, sizeBytes) });
-  }
-  return windows;
 };

@@ -4,17 +4,18 @@ import {
   type ByteRange,
   clipRanges,
   intersectRanges,
+  lengthOf,
   mergeOverGaps,
   normalizeRanges,
   splitRange,
   subtractRanges,
-  totalLengthOf,
   unionRanges,
   widenRanges,
-  windowsOf,
 } from '../../../lib/transfer/byte-ranges.ts';
 
 const LIMIT = 64;
+const totalLengthOf = (ranges: readonly ByteRange[]): number =>
+  ranges.reduce((sum, one) => sum + lengthOf(one), 0);
 const range = fc
   .tuple(fc.nat(LIMIT), fc.nat(LIMIT))
   .map(([a, b]): ByteRange => ({ start: Math.min(a, b), end: Math.max(a, b) }));
@@ -108,14 +109,4 @@ test('splitting gives aligned parts of bounded size that make up the range', () 
     { numRuns: 200 },
   );
   expect(() => splitRange({ start: 0, end: 9 }, 6, 4)).toThrow(RangeError);
-});
-
-test('windows cover everything from the one that holds the offset', () => {
-  expect(windowsOf(10, 4)).toEqual([
-    { start: 0, end: 4 },
-    { start: 4, end: 8 },
-    { start: 8, end: 10 },
-  ]);
-  expect(windowsOf(10, 4, 5)[0]).toEqual({ start: 4, end: 8 });
-  expect(windowsOf(8, 4, 8)).toEqual([]);
 });
